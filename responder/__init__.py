@@ -1,0 +1,1 @@
+"""Answers: priority, cases, drafts, permission, and the outbox that sends once."""

@@ -1,0 +1,1 @@
+"""Understands: the model, and the one place where its verdicts become rows."""

@@ -1,0 +1,1 @@
+"""Tests mirror the tree; tests/flow is one mention from end to end."""

@@ -1,0 +1,1 @@
+"""Shows: the pages, the API and the command line."""

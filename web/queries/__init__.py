@@ -1,0 +1,1 @@
+"""Read-only SQL for pages. Nothing here writes."""
