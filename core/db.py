@@ -1,0 +1,137 @@
+"""The database: how a transaction is opened, and how an empty or old database is met.
+
+SQLite runs in WAL mode and writers say so when they begin (BEGIN IMMEDIATE), so that two of them wait for each
+other instead of failing half-way; it is synced at every commit, because what we have said to a customer must
+not be forgotten with the power. PostgreSQL needs no such care. Callers open one transaction, visibly:
+
+    with db.write() as session: ...     commits at the end, rolls back on an error
+    with db.read() as session: ...      never commits
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.orm import Session
+
+from core import migrations
+from core.errors import SchemaOutdated
+
+_MIGRATION_LOCK = 0x5249_5050_4C45
+"""Key of the PostgreSQL advisory lock that lets one process at a time migrate ("RIPPLE")."""
+
+
+class Database:
+    """One engine, and transactions on it. `url` is an SQLAlchemy URL (SQLite or PostgreSQL with psycopg)."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = (
+            _sqlite(url) if url.startswith("sqlite") else create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        )
+
+    @property
+    def sqlite(self) -> bool:
+        """Whether this is SQLite: one writer at a time, no row locks."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction that is committed at the end of the block, or rolled back by any error."""
+        with self._connect(write=True) as connection, Session(connection, expire_on_commit=False) as session:
+            yield session
+            session.commit()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """One transaction that sees a single moment and changes nothing."""
+        with self._connect(write=False) as connection, Session(connection, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def claim(self) -> Iterator[Session]:
+        """A transaction for choosing rows to work on for a while: on PostgreSQL it holds their locks till the end
+        and is then committed; on SQLite, which has no row locks, it only reads, and what follows is written with
+        `settle`."""
+        if self.sqlite:
+            with self.read() as session:
+                yield session
+        else:
+            with self.write() as session:
+                yield session
+
+    @contextmanager
+    def settle(self, claimed: Session) -> Iterator[Session]:
+        """Where to write what was done with rows that `claim` chose: the same transaction, or SQLite's next."""
+        if self.sqlite:
+            claimed.rollback()
+            with self.write() as session:
+                yield session
+        else:
+            yield claimed
+
+    @contextmanager
+    def _connect(self, *, write: bool) -> Iterator[Connection]:
+        with self.engine.connect() as connection:
+            yield connection.execution_options(ripplewatch_write=write)
+
+    def prepare(self) -> None:
+        """Make the schema in an empty database; refuse one that another version made.
+
+        Raises SchemaOutdated, which says what to do.
+        """
+        with self._migrating() as connection:
+            found, wanted = migrations.current(connection), migrations.head()
+            if found is None:
+                migrations.upgrade(connection)
+            elif found != wanted:
+                raise SchemaOutdated(_outdated(found, wanted))
+
+    def migrate(self) -> tuple[str | None, str]:
+        """Bring the schema to the code's version; gives the version before and after."""
+        with self._migrating() as connection:
+            found = migrations.current(connection)
+            migrations.upgrade(connection)
+            return found, migrations.head()
+
+    @contextmanager
+    def _migrating(self) -> Iterator[Connection]:
+        """One process at a time, everything or nothing."""
+        with self._connect(write=True) as connection, connection.begin():
+            if not self.sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+            yield connection
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+def _outdated(found: str, wanted: str) -> str:
+    if migrations.known(found):
+        return f"the database is at version {found}, this program needs {wanted}: run `ripplewatch migrate`"
+    return f"the database is at version {found}, which this program does not know: install a newer Ripplewatch"
+
+
+def _sqlite(url: str) -> Engine:
+    file = make_url(url).database
+    if file and file != ":memory:":
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, record: object) -> None:
+        del record
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-32768"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get("ripplewatch_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine

@@ -1,0 +1,149 @@
+"""Every setting of the service: one frozen object, from the environment and `.env`, built once per process.
+
+A secret NAME may also be given as NAME_FILE, the path of a file that holds it. A wrong value stops the start
+and names the setting. What each setting means stands in its description; `.env.example` repeats them all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from core.errors import SettingError
+
+
+class Settings(BaseSettings):
+    """See the module. Field names are the environment's names in lower case."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+
+    ripplewatch_home: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("ripplewatch", appauthor=False)),
+        description="Folder for the SQLite database, the outbox file and the generated session key.",
+    )
+    database_url: str = Field(
+        "", description="Empty for SQLite in RIPPLEWATCH_HOME, or postgresql+psycopg://user:password@host/name."
+    )
+    redis_url: str = Field(
+        "", description="Empty for one process with worker threads, or redis://host:6379/0 for RQ workers."
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""),
+        description="Signs sessions; the same for all web processes. Empty: made once and kept in RIPPLEWATCH_HOME.",
+    )
+    public_url: str = Field(
+        "", description="Address under which people reach the pages, for links and secure cookies: https://..."
+    )
+    host: str = Field("127.0.0.1", description="Address that the web page listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port that the web page listens on.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged.")
+    log_format: Literal["text", "json"] = Field("text", description="text for people, json for log collectors.")
+    sweep_seconds: float = Field(
+        15, gt=0, le=3600, description="How often each stage looks for work that no nudge told it of."
+    )
+    model: str = Field(
+        "bundled", description="bundled, lexicon, or a Hugging Face text-classification id or folder (needs torch)."
+    )
+    model_threads: int = Field(0, ge=0, le=256, description="Threads of the model; 0 takes the machine's cores.")
+    outbox_file: Path | None = Field(
+        None, description="JSON Lines file that the files replier appends to. Empty: outbox.jsonl in RIPPLEWATCH_HOME."
+    )
+    bluesky_jetstream_url: str = Field(
+        "wss://jetstream2.us-east.bsky.network/subscribe", description="Jetstream host of the bluesky source."
+    )
+    hackernews_url: str = Field(
+        "https://hn.algolia.com/api/v1", description="Algolia's Hacker News API, for the hackernews source."
+    )
+    feed_max_bytes: int = Field(5_000_000, gt=0, description="A feed larger than this is refused.")
+    feed_allow_private: bool = Field(
+        False, description="Let feeds be fetched from private and loopback addresses (an intranet blog, a test)."
+    )
+
+    @field_validator("outbox_file", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if value and not value.startswith(("sqlite:", "postgresql+psycopg:")):
+            raise ValueError("must start with sqlite: or postgresql+psycopg:")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_redis(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+    @property
+    def database(self) -> str:
+        """The database's URL, with the default filled in."""
+        return self.database_url or f"sqlite:///{self.ripplewatch_home / 'ripplewatch.sqlite'}"
+
+    @property
+    def outbox(self) -> Path:
+        """The file that the files replier appends to, with the default filled in."""
+        return self.outbox_file or self.ripplewatch_home / "outbox.jsonl"
+
+    @property
+    def distributed(self) -> bool:
+        """Whether stages are RQ workers rather than threads of this process."""
+        return bool(self.redis_url)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Also read NAME_FILE for every secret; the plain name wins."""
+        del file_secret_settings
+        return init_settings, env_settings, dotenv_settings, _SecretFiles(settings_cls)
+
+
+SECRETS = tuple(name for name, field in Settings.model_fields.items() if field.annotation is SecretStr)
+"""Names of the settings that may come as NAME_FILE and never reach a log or page."""
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """Reads each secret from the file that NAME_FILE names, as Docker and Kubernetes mount them."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        """The secret's value, or None where no NAME_FILE is set."""
+        del field
+        path = os.environ.get(f"{field_name.upper()}_FILE")
+        if not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingError(f"{field_name.upper()}_FILE: cannot read {path}: {error}") from error
+
+    def __call__(self) -> dict[str, Any]:
+        """All secrets that were given as files."""
+        found = {name: self.get_field_value(None, name)[0] for name in SECRETS}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def load(overrides: Mapping[str, object] | None = None) -> Settings:
+    """Build the settings from the environment and `.env`; `overrides` (by field name) win.
+
+    Raises SettingError that names every wrong setting and never repeats a secret's value.
+    """
+    try:
+        return Settings(**dict(overrides or {}))  # type: ignore[arg-type]
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors(include_input=False))
+        raise SettingError("wrong setting " + "; ".join(problems)) from None

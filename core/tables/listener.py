@@ -1,0 +1,166 @@
+"""What the listener remembers: brands, queries, sources, authors, mentions, and the gaps in between."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from core.tables.row import Row
+
+
+class Brand(Row):
+    """Whose name we listen for. `hours` maps weekday ("mon".."sun") to ["09:00", "17:00"]; {} means always open."""
+
+    __tablename__ = "brands"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    timezone: Mapped[str] = mapped_column(default="UTC")
+    hours: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    first_reply_minutes: Mapped[int] = mapped_column(default=60)
+    urgent_reply_minutes: Mapped[int] = mapped_column(default=15)
+    sample: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+
+    queries: Mapped[list[Query]] = relationship(back_populates="brand", cascade="all, delete-orphan")
+    own_accounts: Mapped[list[OwnAccount]] = relationship(back_populates="brand", cascade="all, delete-orphan")
+
+
+class OwnAccount(Row):
+    """An account of the brand or its employees: what it posts is never a mention. `handle` is stored folded, no @."""
+
+    __tablename__ = "own_accounts"
+    __table_args__ = (UniqueConstraint("platform", "handle", "brand_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id", ondelete="CASCADE"), index=True)
+    platform: Mapped[str]
+    handle: Mapped[str]
+
+    brand: Mapped[Brand] = relationship(back_populates="own_accounts")
+
+
+class Query(Row):
+    """A boolean expression that a mention must match to be the brand's."""
+
+    __tablename__ = "queries"
+    __table_args__ = (UniqueConstraint("brand_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    text: Mapped[str]
+    active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
+
+    brand: Mapped[Brand] = relationship(back_populates="queries")
+
+
+class Source(Row):
+    """A configured place that we hear from, and how far we have heard it.
+
+    With a `brand_id` everything it gives is that brand's (its own mailbox, an import); without one a mention
+    is kept only if a query matches. `state` is one of running, waiting (trying again at `next_try_at`), paused
+    (a person must act; `reason` says how), off. `cursor` is the source's own and moves only with the mentions.
+    """
+
+    __tablename__ = "sources"
+    __table_args__ = (UniqueConstraint("kind", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    name: Mapped[str]
+    brand_id: Mapped[int | None] = mapped_column(ForeignKey("brands.id", ondelete="CASCADE"), index=True)
+    settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
+
+    cursor: Mapped[str | None]
+    state: Mapped[str] = mapped_column(default="running")
+    reason: Mapped[str | None]
+    failures: Mapped[int] = mapped_column(default=0)
+    next_try_at: Mapped[datetime | None]
+    last_ok_at: Mapped[datetime | None]
+    last_event_at: Mapped[datetime | None]
+    rejected: Mapped[int] = mapped_column(default=0)
+
+
+class Author(Row):
+    """Who writes, per platform. Never matched across platforms."""
+
+    __tablename__ = "authors"
+    __table_args__ = (UniqueConstraint("platform", "native_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    platform: Mapped[str]
+    native_id: Mapped[str]
+    handle: Mapped[str]
+    name: Mapped[str] = mapped_column(default="")
+    followers: Mapped[int | None]
+
+
+class Mention(Row):
+    """One public item by one author, stored once. `deleted_at`: the text is gone, the count stays."""
+
+    __tablename__ = "mentions"
+    __table_args__ = (
+        UniqueConstraint("platform", "native_id"),
+        Index(None, "platform", "conversation"),
+        Index(None, "author_id", "created_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    platform: Mapped[str]
+    native_id: Mapped[str]
+    source_id: Mapped[int | None] = mapped_column(ForeignKey("sources.id", ondelete="SET NULL"), index=True)
+    author_id: Mapped[int] = mapped_column(ForeignKey("authors.id"))
+    text: Mapped[str]
+    url: Mapped[str | None]
+    kind: Mapped[str] = mapped_column(default="post")
+    reply_to: Mapped[str | None]
+    conversation: Mapped[str | None]
+    lang: Mapped[str | None]
+    likes: Mapped[int] = mapped_column(default=0)
+    reposts: Mapped[int] = mapped_column(default=0)
+    replies: Mapped[int] = mapped_column(default=0)
+    extra: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    heard_at: Mapped[datetime]
+    edited_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+
+    author: Mapped[Author] = relationship()
+    source: Mapped[Source | None] = relationship()
+    matches: Mapped[list[Match]] = relationship(back_populates="mention", cascade="all, delete-orphan")
+
+
+class Match(Row):
+    """That a mention is a brand's: by a query of it, or (`query_id` None) because its source is the brand's."""
+
+    __tablename__ = "matches"
+    __table_args__ = (UniqueConstraint("mention_id", "brand_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mention_id: Mapped[int] = mapped_column(ForeignKey("mentions.id", ondelete="CASCADE"))
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id", ondelete="CASCADE"), index=True)
+    query_id: Mapped[int | None] = mapped_column(ForeignKey("queries.id", ondelete="SET NULL"))
+
+    mention: Mapped[Mention] = relationship(back_populates="matches")
+    brand: Mapped[Brand] = relationship()
+
+
+class Gap(Row):
+    """A span of time in which a source may have missed something; open until refetched (`closed_at`)."""
+
+    __tablename__ = "gaps"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id", ondelete="CASCADE"), index=True)
+    start: Mapped[datetime]
+    end: Mapped[datetime]
+    reason: Mapped[str]
+    closed_at: Mapped[datetime | None]

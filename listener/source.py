@@ -1,0 +1,130 @@
+"""What a platform's file must offer, and how it is found.
+
+A file `listener/sources/KIND.py` sets `SOURCE` to a class that keeps to `Source` and, where replies can go out by
+API, `REPLIER` to one that keeps to `Replier`. Nothing else in the project names a platform's SDK or wire format.
+
+Both raise RetryLater, GiveUp or Unsure (core/errors.py) with the platform's own words; a source that meets single
+bad items reports them in `Page.rejected` and goes on.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import ClassVar, Protocol, cast
+
+from core.clock import Clock
+from core.errors import BadInput
+from core.settings import Settings
+from core.types import Outgoing, Page, Permission, Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One thing to ask a person when they set a source up. `name` is the key in the source's settings."""
+
+    name: str
+    label: str
+    help: str
+    required: bool = True
+    secret: bool = False
+    example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a source is made with: its own `settings`, and what the process gives to all.
+
+    `terms` are words of which every wanted mention contains at least one (from the brands' queries, or empty),
+    for platforms that must be asked for words. `stop` is set when the process ends: waits must heed it.
+    """
+
+    settings: Mapping[str, object]
+    process: Settings
+    clock: Clock
+    terms: tuple[str, ...] = ()
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+class Source(Protocol):
+    """Hears one configured place. One instance lives as long as the supervised loop keeps it."""
+
+    kind: ClassVar[str]
+    """The file's name; also the platform of its mentions, unless the items themselves say otherwise."""
+    title: ClassVar[str]
+    """What people call the platform."""
+    about: ClassVar[str]
+    """One sentence for the set-up page: what is heard, and what it needs."""
+    fields: ClassVar[tuple[Field, ...]]
+    poll_seconds: ClassVar[float]
+    """Seconds between fetches that had nothing `more` to give; 0 for a stream that waits by itself."""
+    silent_seconds: ClassVar[float | None]
+    """After this long without any event something is wrong (watchdog); None where silence is normal."""
+    reply: ClassVar[Permission]
+    """Whether and how a mention that was heard here may be answered, as far as the platform alone decides."""
+
+    def __init__(self, context: Context) -> None:
+        """Check the settings; raise BadInput that names the field. Opens nothing yet."""
+        ...
+
+    def fetch(self, cursor: str | None) -> Page:
+        """What came after `cursor` (None: from the beginning), at most some hundreds of items.
+
+        `cursor` is what was last stored, so after a failed commit it is older than what this instance last gave:
+        go back to it. A repeated item does no harm. Deadlines on every socket.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of sockets. May be called twice, and from another thread."""
+        ...
+
+
+class Replier(Protocol):
+    """Publishes one approved reply."""
+
+    kind: ClassVar[str]
+    max_length: ClassVar[int | None]
+    """Characters (user-perceived) that the platform takes; None where there is no limit."""
+
+    def __init__(self, process: Settings) -> None:
+        """Opens nothing yet."""
+        ...
+
+    def account(self) -> str:
+        """As whom replies go out, in words for the person who approves."""
+        ...
+
+    def send(self, reply: Outgoing) -> Receipt:
+        """Publish exactly once. Never tries a second time by itself; raises Unsure when the outcome is unclear."""
+        ...
+
+    def find(self, reply: Outgoing) -> Receipt | None:
+        """Read back from the platform whether this reply is there; None if it certainly is not; Unsure if unclear."""
+        ...
+
+
+def kinds() -> list[str]:
+    """Names of all kinds of source, as the files are named."""
+    sources = importlib.import_module("listener.sources")
+    return sorted(module.name for module in pkgutil.iter_modules(sources.__path__))
+
+
+def load(kind: str) -> type[Source]:
+    """The class that hears `kind`; BadInput with the known kinds if there is none."""
+    return cast("type[Source]", _module(kind).SOURCE)
+
+
+def load_replier(kind: str) -> type[Replier] | None:
+    """The class that replies where `kind` hears; None where only a person can."""
+    return cast("type[Replier] | None", getattr(_module(kind), "REPLIER", None))
+
+
+def _module(kind: str) -> ModuleType:
+    if kind not in kinds():
+        raise BadInput(f"no source of kind {kind!r}; there are: {', '.join(kinds())}")
+    return importlib.import_module(f"listener.sources.{kind}")
