@@ -16,10 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from core import migrations
 from core.errors import SchemaOutdated
+from core.tables import Row
 
 _MIGRATION_LOCK = 0x5249_5050_4C45
 """Key of the PostgreSQL advisory lock that lets one process at a time migrate ("RIPPLE")."""
@@ -108,6 +113,11 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+
+
+def insert(db: Session, row: type[Row]) -> SqliteInsert | PostgresInsert:
+    """An INSERT in the database's own dialect, for `.on_conflict_do_nothing()` and `.on_conflict_do_update()`."""
+    return sqlite_insert(row) if db.get_bind().dialect.name == "sqlite" else postgres_insert(row)
 
 
 def _outdated(found: str, wanted: str) -> str:

@@ -1,12 +1,11 @@
 """Which stage follows which, and the nudge that tells a stage to look for work.
 
-The database is the truth and a nudge carries nothing but a stage's name: if all of them are lost, each stage
-finds its work by itself at the next sweep. A stage is two functions, named here and imported when first needed:
+The database is the truth (core/waiting.py) and a nudge carries nothing but a stage's name: if all of them are
+lost, each stage finds its work by itself at the next sweep. A stage is one function in the module named here:
 
     work(runtime) -> int       does one bounded batch, in transactions of its own; says how many items it finished
-    pending(db) -> bool        is there anything to do (read only)
 
-`work` raises when items had to be set aside, after the others are done, so that a failure is seen as one.
+It raises ItemsSetAside when some had to be set aside, after the others are done, so that a failure is seen as one.
 There are two backends: worker threads of this process, and RQ workers in as many processes as you like.
 """
 
@@ -24,8 +23,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 import redis
 from rq import Queue as RqJobs
 from rq import SimpleWorker
-from sqlalchemy.orm import Session
 
+from core import waiting
 from core.errors import ItemsSetAside
 from core.tables import Heartbeat
 
@@ -50,10 +49,6 @@ class Stage:
     def work(self, runtime: Runtime) -> int:
         """Do one bounded batch; see the module."""
         return cast("Callable[[Runtime], int]", importlib.import_module(self.module).work)(runtime)
-
-    def pending(self, db: Session) -> bool:
-        """Whether there is anything to do."""
-        return cast("Callable[[Session], bool]", importlib.import_module(self.module).pending)(db)
 
 
 STAGES = {
@@ -216,9 +211,9 @@ def _sweep(runtime: Runtime, process: str, stop: threading.Event) -> None:
 
 
 def sweep(runtime: Runtime, stages: list[Stage]) -> list[str]:
-    """Nudge every stage that has work which no nudge may have told it of; gives their names."""
+    """Nudge every stage that has work due, which no nudge may have told it of; gives their names."""
     with runtime.db.read() as db:
-        waiting = [stage.name for stage in stages if stage.pending(db)]
-    for name in waiting:
+        due = [stage.name for stage in stages if waiting.any_for(db, runtime.clock, stage.name)]
+    for name in due:
         runtime.queue.nudge(name)
-    return waiting
+    return due

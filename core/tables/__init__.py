@@ -1,7 +1,7 @@
 """SQLAlchemy rows and their unique constraints, one file per stage. Importing this knows them all."""
 
 from core.tables.listener import Author, Brand, Gap, Match, Mention, OwnAccount, Query, Source
-from core.tables.operation import Heartbeat, SetAside, Switch
+from core.tables.operation import Heartbeat, SetAside, Switch, Waiting
 from core.tables.responder import Audit, Case, CaseMention, Draft, PlaybookEntry, Reply
 from core.tables.row import Row
 from core.tables.sentiment import Verdict
@@ -30,4 +30,5 @@ __all__ = [
     "Switch",
     "User",
     "Verdict",
+    "Waiting",
 ]

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.tables.row import Row
 
 
+class Waiting(Row):
+    """That a stage has an item to work on, from `due` on. Comes with the work and goes with its result, each in one
+    transaction with it."""
+
+    __tablename__ = "waiting"
+    __table_args__ = (Index(None, "stage", "due"),)
+
+    stage: Mapped[str] = mapped_column(primary_key=True)
+    subject_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    due: Mapped[datetime]
+
+
 class SetAside(Row):
-    """An item that a stage could not handle. It is skipped until a person says "try again" (the row goes)."""
+    """An item that a stage could not handle. It waits here, not in `waiting`, until a person says "try again"."""
 
     __tablename__ = "set_aside"
     __table_args__ = (UniqueConstraint("stage", "subject_id"),)

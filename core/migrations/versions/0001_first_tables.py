@@ -86,6 +86,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_users_name")),
     )
     op.create_table(
+        "waiting",
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("due", core.tables.row.UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("stage", "subject_id", name=op.f("pk_waiting")),
+    )
+    with op.batch_alter_table("waiting", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_waiting_stage_waiting_due"), ["stage", "due"], unique=False)
+
+    op.create_table(
         "own_accounts",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("brand_id", sa.Integer(), nullable=False),
@@ -416,6 +426,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_own_accounts_brand_id"))
 
     op.drop_table("own_accounts")
+    with op.batch_alter_table("waiting", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_waiting_stage_waiting_due"))
+
+    op.drop_table("waiting")
     op.drop_table("users")
     op.drop_table("switches")
     op.drop_table("setup_links")
