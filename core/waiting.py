@@ -22,10 +22,15 @@ _CHUNK = 500
 
 
 def add(db: Session, clock: Clock, stage: str, ids: Iterable[int], due: datetime | None = None) -> None:
-    """Let `stage` work on these, from `due` (default: now) on; those that wait already keep their place."""
-    rows = [{"stage": stage, "subject_id": one, "due": due or clock.now()} for one in ids]
+    """Let `stage` work on these, from `due` (default: now) on; those that wait already keep their place.
+
+    An item that is being worked on at this moment is waited for and added again, so that the stage sees what the
+    caller changed (the update that changes nothing is what waits for the other's lock).
+    """
+    rows = [{"stage": stage, "subject_id": one, "due": due or clock.now()} for one in sorted(ids)]
     for start in range(0, len(rows), _CHUNK):
-        db.execute(insert(db, Waiting).values(rows[start : start + _CHUNK]).on_conflict_do_nothing())
+        statement = insert(db, Waiting).values(rows[start : start + _CHUNK])
+        db.execute(statement.on_conflict_do_update(index_elements=["stage", "subject_id"], set_={"due": Waiting.due}))
 
 
 def take(db: Session, clock: Clock, stage: str, limit: int) -> list[int]:
