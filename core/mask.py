@@ -1,0 +1,135 @@
+"""Blanks personal data in the text of posts, wherever that text leaves the case page.
+
+People write e-mail addresses, phone numbers, card numbers, IBANs and order numbers into public posts. What has a
+checksum (cards, IBANs) is recognised by it, the rest by its shape or by the word before it. Dates, times, prices,
+versions, handles and web addresses stay readable. In doubt a long number is masked: who may read it opens the case.
+
+Every repetition below is bounded and starts at a border, so that a hostile text costs no more than a long one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_DIGITS = re.compile(r"\d(?:[^\d\n]{0,3}\d){2}")
+"""What a text without any number to blank mostly lacks: the quick way out."""
+_URL = re.compile(r"((?:https?://|www\.)[^\s<>\"]+)", re.IGNORECASE)
+_EMAIL = re.compile(r"(?<![\w.+@＠-])[\w.+-]{1,64}(?:[@＠]|%40)(?:[\w-]{1,63}\.){1,6}[^\W\d_]{2,24}(?![\w@])")
+_IBAN = re.compile(r"(?<!\w)[a-z]{2}\d\d(?:[ -]?[a-z\d]){11,30}", re.IGNORECASE)
+_CARD = re.compile(r"(?<![\w.])[2-6](?:[ -]?\d){12,18}(?!\w)")
+_ORDER = re.compile(
+    r"(?<!\w)(?P<word>order|booking|reservation|ticket|tracking|reference|ref|invoice|parcel|shipment|customer|account"
+    r"|case|claim|policy|pnr|bestellung|bestell|auftrag|auftrags|rechnung|rechnungs|kunden|sendungs?"
+    r"|commande|facture|réservation|pedido|reserva|factura|ordine|prenotazione|fattura|encomenda)"
+    r"(?P<mark>[ -]?(?:number|nummer|num|no|nr|id|code|número|numéro|numero|n[°º])?[ .:#№]{0,4}"
+    r"(?:(?:is|ist|es|est|è) )?#?)"
+    r"(?P<code>[a-z\d][a-z\d-]{2,29})(?!\w)",
+    re.IGNORECASE,
+)
+_CODE = re.compile(r"(?<![\w-])(?:[A-Z]{1,4}[-#]?\d{6,20}|#\d{5,20}|\d{3}-\d{7}-\d{7}|1Z[\dA-Z]{16})(?![\w-])")
+_PHONE = re.compile(
+    r"(?<![\w+.,@#/-])(?:"
+    r"(?:\+|00) ?\(?[1-9](?:[ ()./-]{0,3}\d){7,14}"  # international
+    r"|\(?0[1-9](?:[ ()./-]{0,3}\d){7,10}"  # national, as most countries dial it
+    r"|(?:1[ .-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])\d{3}[ .-]\d{4}"  # North America
+    r")(?!\w)"
+)
+_CALL = re.compile(
+    r"(?<!\w)(?P<word>(?:tel|telephone|phone|call|ring|mobile|cell|whatsapp|handy|telefon|teléfono|telefono|téléphone"
+    r"|móvil|portable)\.?(?: (?:me|us|is|at|on|no|number|nummer|número)){0,3}[ .:]{0,3})"
+    r"\+?\d(?:[ ()./-]{0,2}\d){6,14}(?!\w)",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"(?<![\w.,@$€£¥/-])(?:\d{4}(?:[ -]\d{4}){3}|\d{9,40})(?![\w%]|[.,]\d)")
+_DATE = re.compile(
+    r"(?<!\d)(?:\d{1,2}([./-])\d{1,2}\1(?:(?:19|20)\d\d|\d\d(?!\1))|(?:19|20)\d\d([./-])\d{1,2}\2\d{1,2})(?!\d)"
+)
+
+_IBAN_LENGTHS = {
+    country: length
+    for length, countries in {
+        15: "NO",
+        16: "BE",
+        18: "DK FI FO GL NL SD",
+        19: "MK SI",
+        20: "AT BA EE KZ LT LU MN XK",
+        21: "CH HR LI LV",
+        22: "BG BH CR DE GB GE IE ME RS VA",
+        23: "AE GI IL IQ OM SO TL",
+        24: "AD CZ ES MD PK RO SA SE SK TN VG",
+        25: "LY PT ST",
+        26: "IS TR",
+        27: "BI DJ FR GR IT MC MR SM",
+        28: "AL AZ BY CY DO GT HU LB NI PL SV",
+        29: "BR EG PS QA UA",
+        30: "JO KW MU",
+        31: "MT SC",
+        32: "LC",
+        33: "RU",
+    }.items()
+    for country in countries.split()
+}
+"""Characters of an IBAN per country, from the SWIFT registry."""
+
+
+def mask(text: str) -> str:
+    """The text with every e-mail address, card, phone and order number and IBAN replaced by what it was, in [ ]."""
+    text = _EMAIL.sub("[e-mail]", text)
+    if not _DIGITS.search(text):
+        return text
+    parts = _URL.split(text)
+    parts[::2] = [_numbers(part) for part in parts[::2]]  # web addresses are the odd ones
+    return "".join(parts)
+
+
+def _numbers(text: str) -> str:
+    text = _IBAN.sub(_iban, text)
+    text = _CARD.sub(_card, text)
+    text = _ORDER.sub(_order, text)
+    text = _CODE.sub("[order number]", text)
+    text = _PHONE.sub(lambda found: found[0] if _DATE.search(found[0]) else "[phone]", text)
+    text = _CALL.sub(lambda found: f"{found['word']}[phone]", text)
+    return _NUMBER.sub(lambda found: found[0] if found[0].endswith("000000") else "[number]", text)
+
+
+def _iban(found: re.Match[str]) -> str:
+    """Cut to the country's length, since words may follow, and checked by ISO 13616's remainder."""
+    text = found[0]
+    length = _IBAN_LENGTHS.get(text[:2].upper(), 0)
+    for end in _ends(text, {length}):
+        code = "".join(filter(str.isalnum, text[:end])).upper()
+        if code.isascii() and int("".join(str(int(sign, 36)) for sign in code[4:] + code[:4])) % 97 == 1:
+            return f"[IBAN]{text[end:]}"
+    return text
+
+
+def _card(found: re.Match[str]) -> str:
+    """Checked by Luhn's formula; an expiry date or a price may follow, so shorter readings are tried too."""
+    text = found[0]
+    for end in reversed(list(_ends(text, set(range(13, 20))))):
+        if _luhn([int(digit) for digit in text[:end] if digit.isdigit()]):
+            return f"[card]{text[end:]}"
+    return text
+
+
+def _luhn(digits: list[int]) -> bool:
+    doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]
+    return (sum(digits[::-2]) + sum(doubled)) % 10 == 0
+
+
+def _ends(text: str, lengths: set[int]) -> Iterator[int]:
+    """Where `text` may end so that it has one of these numbers of letters and digits and splits no word."""
+    count = 0
+    for place, sign in enumerate(text, 1):
+        count += sign.isalnum()
+        if count in lengths and sign.isalnum() and not text[place : place + 1].isalnum():
+            yield place
+
+
+def _order(found: re.Match[str]) -> str:
+    """After a mark ("no", "#", ":") three digits make an order number, without one five; a date never does."""
+    digits = sum(map(str.isdigit, found["code"]))
+    if digits < (3 if found["mark"].strip() else 5) or _DATE.fullmatch(found["code"]):
+        return found[0]
+    return f"{found['word']}{found['mark']}[order number]"
