@@ -66,6 +66,7 @@ class Source(Row):
     With a `brand_id` everything it gives is that brand's (its own mailbox, an import); without one a mention
     is kept only if a query matches. `state` is one of running, waiting (trying again at `next_try_at`), paused
     (a person must act; `reason` says how), off. `cursor` is the source's own and moves only with the mentions.
+    `holder` is the listener process that hears it until `held_until`, and renews that; then any other may.
     """
 
     __tablename__ = "sources"
@@ -87,6 +88,8 @@ class Source(Row):
     last_ok_at: Mapped[datetime | None]
     last_event_at: Mapped[datetime | None]
     rejected: Mapped[int] = mapped_column(default=0)
+    holder: Mapped[str | None]
+    held_until: Mapped[datetime | None]
 
 
 class Author(Row):

@@ -160,6 +160,8 @@ def upgrade() -> None:
         sa.Column("last_ok_at", core.tables.row.UtcDateTime(timezone=True), nullable=True),
         sa.Column("last_event_at", core.tables.row.UtcDateTime(timezone=True), nullable=True),
         sa.Column("rejected", sa.Integer(), nullable=False),
+        sa.Column("holder", sa.Text(), nullable=True),
+        sa.Column("held_until", core.tables.row.UtcDateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_sources_brand_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sources")),
         sa.UniqueConstraint("kind", "name", name=op.f("uq_sources_kind_name")),
