@@ -17,7 +17,9 @@ class Case(Row):
     """A mention (with its thread) that a person should look at.
 
     `state` changes only in responder/cases.py, by an update conditional on `version`. `priority` is 0..100,
-    `reasons` say why in words. `permission` is api, hand or no, with its reason. `due_at`: first reply is due.
+    `reasons` say why in words, `facts` hold what they were found from (responder/triage.py). `permission` is api,
+    hand or no, with its reason. `due_at`: first reply is due. `author_id` and `thread` (platform and first item of
+    the thread) are the mention's: by them later mentions find the case. `owner_id` has had it since `claimed_at`.
     """
 
     __tablename__ = "cases"
@@ -30,9 +32,13 @@ class Case(Row):
     version: Mapped[int] = mapped_column(default=1)
     priority: Mapped[int] = mapped_column(default=0)
     reasons: Mapped[list[str]] = mapped_column(default=list)
+    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    author_id: Mapped[int | None] = mapped_column(ForeignKey("authors.id", ondelete="SET NULL"), index=True)
+    thread: Mapped[str | None] = mapped_column(index=True)
     permission: Mapped[str]
     permission_why: Mapped[str]
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    claimed_at: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
     snoozed_until: Mapped[datetime | None]
     opened_at: Mapped[datetime]
@@ -83,7 +89,8 @@ class Reply(Row):
     """A text that a person approved; posted at most once. The outbox is the replies of approved cases.
 
     `turn` counts a case's replies: a new approval after a failure is a new row, never the old one again.
-    `key` is handed to platforms that recognise a repeated request. `via` is the replier, or hand.
+    `key` is handed to platforms that recognise a repeated request. `via` is the replier, or hand. `account` is as
+    whom it was approved (empty: whichever the replier has). `error` is what went wrong last, in the platform's words.
     """
 
     __tablename__ = "replies"
@@ -98,6 +105,7 @@ class Reply(Row):
     via: Mapped[str]
     approved_by: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     approved_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
     sending_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
     native_id: Mapped[str | None]

@@ -228,13 +228,18 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("reasons", sa.JSON(), nullable=False),
+        sa.Column("facts", sa.JSON(), nullable=False),
+        sa.Column("author_id", sa.Integer(), nullable=True),
+        sa.Column("thread", sa.Text(), nullable=True),
         sa.Column("permission", sa.Text(), nullable=False),
         sa.Column("permission_why", sa.Text(), nullable=False),
         sa.Column("owner_id", sa.Integer(), nullable=True),
+        sa.Column("claimed_at", core.tables.row.UtcDateTime(timezone=True), nullable=True),
         sa.Column("due_at", core.tables.row.UtcDateTime(timezone=True), nullable=True),
         sa.Column("snoozed_until", core.tables.row.UtcDateTime(timezone=True), nullable=True),
         sa.Column("opened_at", core.tables.row.UtcDateTime(timezone=True), nullable=False),
         sa.Column("changed_at", core.tables.row.UtcDateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["author_id"], ["authors.id"], name=op.f("fk_cases_author_id"), ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_cases_brand_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["mention_id"], ["mentions.id"], name=op.f("fk_cases_mention_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_cases_owner_id"), ondelete="SET NULL"),
@@ -242,11 +247,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("mention_id", name=op.f("uq_cases_mention_id")),
     )
     with op.batch_alter_table("cases", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_cases_author_id"), ["author_id"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_cases_brand_id_cases_state_cases_priority"), ["brand_id", "state", "priority"], unique=False
         )
         batch_op.create_index(batch_op.f("ix_cases_owner_id"), ["owner_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_cases_state_cases_priority"), ["state", "priority"], unique=False)
+        batch_op.create_index(batch_op.f("ix_cases_thread"), ["thread"], unique=False)
 
     op.create_table(
         "matches",
@@ -355,6 +362,7 @@ def upgrade() -> None:
         sa.Column("via", sa.Text(), nullable=False),
         sa.Column("approved_by", sa.Integer(), nullable=True),
         sa.Column("approved_at", core.tables.row.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("sending_at", core.tables.row.UtcDateTime(timezone=True), nullable=True),
         sa.Column("sent_at", core.tables.row.UtcDateTime(timezone=True), nullable=True),
         sa.Column("native_id", sa.Text(), nullable=True),
@@ -396,9 +404,11 @@ def downgrade() -> None:
 
     op.drop_table("matches")
     with op.batch_alter_table("cases", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_cases_thread"))
         batch_op.drop_index(batch_op.f("ix_cases_state_cases_priority"))
         batch_op.drop_index(batch_op.f("ix_cases_owner_id"))
         batch_op.drop_index(batch_op.f("ix_cases_brand_id_cases_state_cases_priority"))
+        batch_op.drop_index(batch_op.f("ix_cases_author_id"))
 
     op.drop_table("cases")
     with op.batch_alter_table("mentions", schema=None) as batch_op:
