@@ -23,7 +23,11 @@ class Case(Row):
     """
 
     __tablename__ = "cases"
-    __table_args__ = (Index(None, "state", "priority"), Index(None, "brand_id", "state", "priority"))
+    __table_args__ = (
+        Index(None, "state", "priority"),
+        Index(None, "brand_id", "state", "priority"),
+        Index(None, "state", "changed_at"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     mention_id: Mapped[int] = mapped_column(ForeignKey("mentions.id", ondelete="CASCADE"), unique=True)

@@ -252,6 +252,7 @@ def upgrade() -> None:
             batch_op.f("ix_cases_brand_id_cases_state_cases_priority"), ["brand_id", "state", "priority"], unique=False
         )
         batch_op.create_index(batch_op.f("ix_cases_owner_id"), ["owner_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_cases_state_cases_changed_at"), ["state", "changed_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_cases_state_cases_priority"), ["state", "priority"], unique=False)
         batch_op.create_index(batch_op.f("ix_cases_thread"), ["thread"], unique=False)
 
@@ -406,6 +407,7 @@ def downgrade() -> None:
     with op.batch_alter_table("cases", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_cases_thread"))
         batch_op.drop_index(batch_op.f("ix_cases_state_cases_priority"))
+        batch_op.drop_index(batch_op.f("ix_cases_state_cases_changed_at"))
         batch_op.drop_index(batch_op.f("ix_cases_owner_id"))
         batch_op.drop_index(batch_op.f("ix_cases_brand_id_cases_state_cases_priority"))
         batch_op.drop_index(batch_op.f("ix_cases_author_id"))
