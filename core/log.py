@@ -8,12 +8,18 @@ import re
 import sys
 from datetime import UTC, datetime
 
-_CREDENTIALS = re.compile(r"(://[^/\s:@]*:)[^/\s@]+(@)|((?:token|secret|password|key)=)[^&\s]+", re.IGNORECASE)
+_CREDENTIALS = re.compile(
+    r"(?P<url>://[^/\s:@]*:)[^/\s]+(?=@)"
+    r"|(?P<named>(?:token|secret|password|key)[\"']?(?:=|: ?(?=[\"']))[\"']?)[^&\s\"',}]+"
+    r"|(?P<header>\bauthorization[\"']?: ?[\"']?(?:\w+ )?)[^\s\"',}]+"
+    r"|(?P<bearer>\bbearer )[\w.~+/=-]{16,}",
+    re.IGNORECASE,
+)
 
 
 def redact(text: str) -> str:
-    """Blank passwords in URLs and the values of token=, secret=, password= and key= parameters."""
-    return _CREDENTIALS.sub(lambda m: f"{m[1]}***{m[2]}" if m[1] else f"{m[3]}***", text)
+    """Blank passwords in URLs, Authorization headers, and what is called token, secret, password or key."""
+    return _CREDENTIALS.sub(lambda match: f"{match[match.lastgroup or 0]}***", text)
 
 
 class _Text(logging.Formatter):

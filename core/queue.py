@@ -7,6 +7,7 @@ lost, each stage finds its work by itself at the next sweep. A stage is one func
 
 It raises ItemsSetAside when some had to be set aside, after the others are done, so that a failure is seen as one.
 There are two backends: worker threads of this process, and RQ workers in as many processes as you like.
+Both take another table of stages than STAGES, for whoever wants to run only some of them, or their own.
 """
 
 from __future__ import annotations
@@ -14,15 +15,22 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from types import FrameType
 from typing import TYPE_CHECKING, Protocol, cast
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from rq import Queue as RqJobs
 from rq import SimpleWorker
+from rq.exceptions import StopRequested
+from rq.serializers import JSONSerializer
 
 from core import waiting
 from core.errors import ItemsSetAside
@@ -35,6 +43,9 @@ log = logging.getLogger(__name__)
 
 JOB_SECONDS = 60
 """A job that still finds work after this long nudges its stage again and ends, so that others get their turn."""
+
+RECONNECT_SECONDS = 5.0
+"""How long a worker that lost Redis waits before it tries again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +81,9 @@ class Queue(Protocol):
         ...
 
 
-def stages_of(process: str) -> list[Stage]:
+def stages_of(process: str, stages: Mapping[str, Stage] = STAGES) -> list[Stage]:
     """The stages that a process runs."""
-    return [stage for stage in STAGES.values() if stage.process == process]
+    return [stage for stage in stages.values() if stage.process == process]
 
 
 def run_stage(runtime: Runtime, stage: Stage, stop: threading.Event | None = None, seconds: float = JOB_SECONDS) -> int:
@@ -110,8 +121,9 @@ def beat(runtime: Runtime, runs: str) -> None:
 class ThreadQueue:
     """Worker threads of this process, one per stage; each also looks by itself every `sweep_seconds`."""
 
-    def __init__(self) -> None:
-        self._wake = {name: threading.Event() for name in STAGES}
+    def __init__(self, stages: Mapping[str, Stage] = STAGES) -> None:
+        self._stages = stages
+        self._wake = {name: threading.Event() for name in stages}
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -121,7 +133,7 @@ class ThreadQueue:
 
     def start(self, runtime: Runtime) -> None:
         """Start one thread per stage."""
-        for stage in STAGES.values():
+        for stage in self._stages.values():
             thread = threading.Thread(target=self._loop, args=(runtime, stage), name=stage.name, daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -136,8 +148,10 @@ class ThreadQueue:
 
     def _loop(self, runtime: Runtime, stage: Stage) -> None:
         wake = self._wake[stage.name]
-        while not self._stop.is_set():
-            wake.clear()
+        while True:
+            wake.clear()  # before looking at stop, which sets both: neither a nudge nor the end can be missed
+            if self._stop.is_set():
+                return
             try:
                 run_stage(runtime, stage, self._stop)
             except ItemsSetAside as error:
@@ -148,14 +162,24 @@ class ThreadQueue:
 
 
 class RqQueue:
-    """Nudges through Redis to RQ workers. A Redis that is down costs time until the next sweep, nothing else."""
+    """Nudges through Redis to RQ workers. A Redis that is down costs time until the next sweep, nothing else.
+
+    Jobs are JSON, not RQ's usual pickle: whoever can write to Redis cannot run code of their own in here that way.
+    """
 
     def __init__(self, url: str) -> None:
-        self.redis = redis.Redis.from_url(url, socket_timeout=300, socket_connect_timeout=5)
+        self._url = url
+        self.redis = redis.Redis.from_url(
+            url, socket_timeout=5, socket_connect_timeout=5, retry=Retry(NoBackoff(), retries=1)
+        )
 
-    def jobs(self, stage: str) -> RqJobs:
+    def jobs(self, stage: str, connection: redis.Redis | None = None) -> RqJobs:
         """The RQ queue of a stage."""
-        return RqJobs(stage, connection=self.redis)
+        return RqJobs(stage, connection=connection or self.redis, serializer=JSONSerializer)
+
+    def patient(self) -> redis.Redis:
+        """A connection that RQ lets wait minutes for a job; `redis` would rather fail than keep a person waiting."""
+        return redis.Redis.from_url(self._url, socket_timeout=None, socket_connect_timeout=5)
 
     def nudge(self, stage: str) -> None:
         """Add one job, unless one is already waiting to start: that one will see the new work as well."""
@@ -169,41 +193,108 @@ class RqQueue:
             log.warning("Redis did not take a nudge for %s (%s); the next sweep finds the work", stage, error)
 
 
-_serving: list[Runtime] = []
-"""The runtime of this RQ worker process: a job finds it here, since a nudge carries nothing."""
+@dataclass(frozen=True, slots=True)
+class _Serving:
+    """What the jobs of this process share: a job finds it here, since a nudge carries nothing."""
+
+    runtime: Runtime
+    stages: Mapping[str, Stage]
+    stop: threading.Event
+
+
+_serving: list[_Serving] = []
 
 
 def perform(stage: str) -> int:
     """The RQ job: run a stage in this worker process. What it raises makes the job a failed one."""
-    return run_stage(_serving[-1], STAGES[stage])
+    serving = _serving[-1]
+    return run_stage(serving.runtime, serving.stages[stage], serving.stop)
 
 
-def serve(runtime: Runtime, process: str, *, burst: bool = False) -> None:
+class _Worker(SimpleWorker):
+    """Does not fork: a model stays loaded, and an onnxruntime session does not survive a fork.
+
+    Asked to stop, it finishes the batch in hand and not the whole job.
+    """
+
+    max_connection_wait_time = 5.0
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        _serving[-1].stop.set()
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+
+def serve(runtime: Runtime, process: str, *, burst: bool = False, stages: Mapping[str, Stage] = STAGES) -> None:
     """Be an RQ worker for the stages of `process`, until a signal (or, with `burst`, until nothing is left).
 
-    The worker does not fork: a model stays loaded, and an onnxruntime session does not survive a fork.
+    A Redis that is away is waited for. Runs in the main thread, which is where signals come.
     """
     if not isinstance(runtime.queue, RqQueue):
         raise TypeError("serve needs the RQ queue: set REDIS_URL")
-    stages, stop = stages_of(process), threading.Event()
-    _serving.append(runtime)
-    sweeper = threading.Thread(target=_sweep, args=(runtime, process, stop), name="sweep", daemon=True)
-    sweeper.start()
+    own = stages_of(process, stages)
+    _serving.append(_Serving(runtime, stages, threading.Event()))
     try:
-        SimpleWorker([runtime.queue.jobs(stage.name) for stage in stages], connection=runtime.queue.redis).work(
-            burst=burst, logging_level=runtime.settings.log_level
-        )
+        with suppress(StopRequested), _stopped_by_signals():
+            if burst:
+                sweep(runtime, own)
+                _work(runtime.queue, own, burst=True)
+            else:
+                _work_and_sweep(_serving[-1], runtime.queue, process, own)
     finally:
-        stop.set()
         _serving.pop()
 
 
-def _sweep(runtime: Runtime, process: str, stop: threading.Event) -> None:
+def _ask_to_stop(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    _serving[-1].stop.set()
+    raise StopRequested
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGINT end what runs in here (RQ puts its own handlers on top); afterwards they do what they did."""
+    before = {number: signal.signal(number, _ask_to_stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _work_and_sweep(serving: _Serving, queue: RqQueue, process: str, stages: list[Stage]) -> None:
+    """Work until asked to stop, beginning again when Redis went away; a thread sweeps meanwhile."""
+    stop = serving.stop
+    sweeper = threading.Thread(target=_sweep, args=(serving.runtime, process, stages, stop), name="sweep", daemon=True)
+    sweeper.start()
+    try:
+        while not stop.is_set():
+            try:
+                _work(queue, stages)
+            except redis.RedisError as error:
+                log.warning("Redis is away (%s); trying again in %s s", error, RECONNECT_SECONDS)
+            sweeper.join(0 if stop.is_set() else RECONNECT_SECONDS)
+    finally:
+        stop.set()
+        sweeper.join(RECONNECT_SECONDS)
+
+
+def _work(queue: RqQueue, stages: list[Stage], *, burst: bool = False) -> None:
+    """One RQ worker's life: it ends when it is asked to, or when Redis went away in the middle of something."""
+    connection = queue.patient()
+    jobs = [queue.jobs(stage.name, connection) for stage in stages]
+    try:
+        with _stopped_by_signals():
+            _Worker(jobs, connection=connection, serializer=JSONSerializer).work(burst=burst)
+    finally:
+        connection.close()
+
+
+def _sweep(runtime: Runtime, process: str, stages: list[Stage], stop: threading.Event) -> None:
     """Nudge the stages of `process` that have work, and beat, every `sweep_seconds`."""
     while True:
         try:
             beat(runtime, process)
-            sweep(runtime, stages_of(process))
+            sweep(runtime, stages)
         except Exception:
             log.exception("sweep failed; it runs again in %s s", runtime.settings.sweep_seconds)
         if runtime.clock.wait(stop, runtime.settings.sweep_seconds):

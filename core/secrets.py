@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from core.settings import Settings
@@ -16,14 +18,11 @@ def session_key(settings: Settings) -> str:
 
 def _kept(file: Path) -> str:
     """The secret in `file`; makes both on first use. Two processes that start at once agree on one."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_name(f"{file.name}.{os.getpid()}")
-    fresh.touch(mode=0o600)
-    fresh.write_text(secrets.token_urlsafe(48), encoding="ascii")
-    try:
-        os.link(fresh, file)  # fails if the other process was first, and then its secret counts
-    except FileExistsError:
-        pass
-    finally:
-        fresh.unlink()
+    if not file.exists():
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", encoding="ascii", dir=file.parent, prefix=f"{file.name}.") as fresh:
+            fresh.write(secrets.token_urlsafe(48))
+            fresh.flush()
+            with suppress(FileExistsError):  # the other process was first, and then its secret counts
+                os.link(fresh.name, file)
     return file.read_text(encoding="ascii")

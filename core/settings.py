@@ -1,7 +1,8 @@
 """Every setting of the service: one frozen object, from the environment and `.env`, built once per process.
 
-A secret NAME may also be given as NAME_FILE, the path of a file that holds it. A wrong value stops the start
-and names the setting. What each setting means stands in its description; `.env.example` repeats them all.
+A secret NAME may also be given as NAME_FILE, the path of a file that holds it. An empty value is the same as none.
+A wrong value stops the start and names the setting. What each setting means stands in its description;
+`.env.example` repeats them all.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from core.errors import SettingError
 
@@ -21,17 +22,21 @@ from core.errors import SettingError
 class Settings(BaseSettings):
     """See the module. Field names are the environment's names in lower case."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     ripplewatch_home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("ripplewatch", appauthor=False)),
         description="Folder for the SQLite database, the outbox file and the generated session key.",
     )
     database_url: str = Field(
-        "", description="Empty for SQLite in RIPPLEWATCH_HOME, or postgresql+psycopg://user:password@host/name."
+        "",
+        repr=False,
+        description="Empty for SQLite in RIPPLEWATCH_HOME, or postgresql+psycopg://user:password@host/name.",
     )
     redis_url: str = Field(
-        "", description="Empty for one process with worker threads, or redis://host:6379/0 for RQ workers."
+        "", repr=False, description="Empty for one process with worker threads, or redis://host:6379/0 for RQ workers."
     )
     secret_key: SecretStr = Field(
         SecretStr(""),
@@ -64,11 +69,6 @@ class Settings(BaseSettings):
     feed_allow_private: bool = Field(
         False, description="Let feeds be fetched from private and loopback addresses (an intranet blog, a test)."
     )
-
-    @field_validator("outbox_file", mode="before")
-    @classmethod
-    def _empty_is_none(cls, value: object) -> object:
-        return None if value == "" else value
 
     @field_validator("database_url")
     @classmethod
@@ -110,20 +110,27 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Also read NAME_FILE for every secret; the plain name wins."""
         del file_secret_settings
-        return init_settings, env_settings, dotenv_settings, _SecretFiles(settings_cls)
+        return init_settings, env_settings, dotenv_settings, _SecretFiles(settings_cls, dotenv_settings)
 
 
-SECRETS = tuple(name for name, field in Settings.model_fields.items() if field.annotation is SecretStr)
-"""Names of the settings that may come as NAME_FILE and never reach a log or page."""
+SECRETS = tuple(
+    name for name, field in Settings.model_fields.items() if field.annotation is SecretStr or not field.repr
+)
+"""Names of the settings that are or hold secrets: they may come as NAME_FILE and never reach a log or page."""
 
 
 class _SecretFiles(PydanticBaseSettingsSource):
     """Reads each secret from the file that NAME_FILE names, as Docker and Kubernetes mount them."""
 
+    def __init__(self, settings_cls: type[BaseSettings], dotenv: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings_cls)
+        written = dotenv.env_vars if isinstance(dotenv, DotEnvSettingsSource) else {}
+        self._paths = {name.upper(): path for name, path in (*written.items(), *os.environ.items())}
+
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
         """The secret's value, or None where no NAME_FILE is set."""
         del field
-        path = os.environ.get(f"{field_name.upper()}_FILE")
+        path = self._paths.get(f"{field_name.upper()}_FILE")
         if not path:
             return None, field_name, False
         try:
@@ -144,6 +151,8 @@ def load(overrides: Mapping[str, object] | None = None) -> Settings:
     """
     try:
         return Settings(**dict(overrides or {}))  # type: ignore[arg-type]
+    except UnicodeDecodeError as error:
+        raise SettingError(f".env is not UTF-8 text ({error.reason} at byte {error.start})") from None
     except ValidationError as error:
         problems = (f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors(include_input=False))
         raise SettingError("wrong setting " + "; ".join(problems)) from None

