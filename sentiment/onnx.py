@@ -1,0 +1,198 @@
+"""The bundled model: an int8 graph run by onnxruntime, in the form that `train/export.py` writes.
+
+Every text goes through the graph by itself, several at a time on as many threads. That is as fast as batches on a
+processor (nothing is padded), and it makes a verdict depend on the text alone: the graph scales its activations by
+their largest value, which in a batch would be a neighbour's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.types import UNSUPPORTED, Verdict
+from sentiment.classifier import ModelUnusable
+from sentiment.language import UNDETERMINED, identify
+from sentiment.text import normalise
+
+Floats = NDArray[np.float32]
+
+
+class ModelDamaged(ModelUnusable):
+    """A file of the model is not what its description says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What model.json says: how to read the graph's outputs, and the SHA-256 of each file.
+
+    A complaint's probability is `sigmoid(scale * (logit of yes - logit of no) + shift)`, set so that 0.5 is the best
+    place to decide; between `unsure` (low, high) nobody should.
+    """
+
+    name: str
+    version: str
+    length: int
+    labels: tuple[str, ...]
+    temperature: float
+    scale: float
+    shift: float
+    unsure: tuple[float, float]
+    files: Mapping[str, str]
+
+    @classmethod
+    def read(cls, folder: Path) -> Description:
+        """The description of the model in `folder`."""
+        path = folder / "model.json"
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            sentiment, complaint = found["sentiment"], found["complaint"]
+            return cls(
+                name=found["name"],
+                version=found["version"],
+                length=found["length"],
+                labels=tuple(sentiment["labels"]),
+                temperature=sentiment["temperature"],
+                scale=complaint["scale"],
+                shift=complaint["shift"],
+                unsure=(complaint["unsure"][0], complaint["unsure"][1]),
+                files=found["files"],
+            )
+        except OSError as error:
+            raise ModelUnusable(
+                f"no model in {folder}: cannot read {path.name} ({error.strerror}). {_REMEDY}"
+            ) from error
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise ModelDamaged(f"{path} does not describe a model ({error!r}). {_REMEDY}") from error
+
+
+_REMEDY = "Install Ripplewatch again, or make the model anew with `ripplewatch train`."
+
+
+class _Output(NamedTuple):
+    """The graph's three outputs for one text."""
+
+    sentiment: Floats
+    complaint: Floats
+    embedding: Floats
+
+
+class OnnxClassifier:
+    """Judges English; finds like texts. Its files are checked when it is made, and loaded on first use."""
+
+    def __init__(self, folder: Path, threads: int = 0) -> None:
+        self._folder = folder
+        self._threads = threads or _cores()
+        self._described = Description.read(folder)
+        self._session: Any = None
+        self._session_of = 0
+        self._making = threading.Lock()
+        self.name = f"{self._described.name}-{self._described.version}"
+        for file, expected in self._described.files.items():
+            check(folder / file, expected)
+
+    def classify(self, texts: Sequence[str], langs: Sequence[str | None] | None = None) -> list[Verdict]:
+        """One verdict per text, in order. Texts in other languages than English are UNSUPPORTED."""
+        languages = [identify(text, lang) for text, lang in zip(texts, langs or [None] * len(texts), strict=True)]
+        ready = [normalise(text) if language.english else "" for text, language in zip(texts, languages, strict=True)]
+        outputs = self._run({text for text in ready if text})
+        return [
+            self._verdict(language.code, language.english, outputs.get(text))
+            for text, language in zip(ready, languages, strict=True)
+        ]
+
+    def embed(self, texts: Sequence[str]) -> Floats:
+        """Unit vectors (texts x 384) in order, whatever the language; a text without content is all zeros."""
+        ready = [normalise(text) for text in texts]
+        outputs = self._run({text for text in ready if text})
+        nothing = np.zeros(384, dtype=np.float32)
+        rows = [outputs[text].embedding if text else nothing for text in ready]
+        return np.stack(rows) if rows else np.zeros((0, 384), dtype=np.float32)
+
+    def _verdict(self, language: str, english: bool, output: _Output | None) -> Verdict:
+        described = self._described
+        if not english:
+            return Verdict(self.name, language, UNSUPPORTED, {}, None, None)
+        if output is None:
+            scores = {label: float(label == "neutral") for label in described.labels}
+            return Verdict(self.name, UNDETERMINED, "neutral", scores, complaint=False, complaint_score=0.0)
+        spread = np.exp((output.sentiment - output.sentiment.max()) / described.temperature)
+        scores = {label: float(share) for label, share in zip(described.labels, spread / spread.sum(), strict=True)}
+        lean = float(output.complaint[1] - output.complaint[0])
+        chance = 1 / (1 + float(np.exp(-(described.scale * lean + described.shift))))
+        low, high = described.unsure
+        complaint = None if low < chance < high else chance >= high
+        return Verdict(self.name, language, max(scores, key=lambda label: scores[label]), scores, complaint, chance)
+
+    def _run(self, texts: set[str]) -> dict[str, _Output]:
+        """The graph's outputs for each text. The longest go first, so that the threads end together."""
+        ordered = sorted(texts)
+        encoded = self._tokenizer.encode_batch_fast(ordered)
+        work = sorted(zip(ordered, (piece.ids for piece in encoded), strict=True), key=lambda item: -len(item[1]))
+        session = self._loaded()
+        if self._threads == 1 or len(work) < 2:
+            return {text: _pass(session, ids) for text, ids in work}
+        with ThreadPoolExecutor(min(self._threads, len(work))) as pool:
+            outputs = pool.map(lambda item: _pass(session, item[1]), work)
+            return {text: output for (text, _), output in zip(work, outputs, strict=True)}
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from tokenizers import Tokenizer  # noqa: PLC0415 - commands that judge nothing need not load it
+
+        tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(max_length=self._described.length)
+        return tokenizer
+
+    def _loaded(self) -> Any:
+        """This process's session: one made before a fork hangs after it."""
+        with self._making:
+            if self._session_of != os.getpid():
+                self._session = _open_session(self._folder / "model.onnx")
+                self._session_of = os.getpid()
+            return self._session
+
+
+def check(path: Path, expected: str) -> None:
+    """Raise ModelDamaged unless the file's SHA-256 is `expected`."""
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelDamaged(f"{path} cannot be read ({error.strerror}). {_REMEDY}") from error
+    if found != expected:
+        raise ModelDamaged(f"{path} is damaged: its SHA-256 should be {expected} and is {found}. {_REMEDY}")
+
+
+def _pass(session: Any, ids: Sequence[int]) -> _Output:
+    row = np.array([ids], dtype=np.int64)
+    outputs = session.run(None, {"input_ids": row, "attention_mask": np.ones_like(row)})
+    return _Output(*(output[0] for output in outputs))
+
+
+def _open_session(path: Path) -> Any:
+    import onnxruntime  # noqa: PLC0415 - commands that judge nothing need not load it
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # The graph is written in the fastest form already; the optimiser would join operators into slower ones.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _cores() -> int:
+    """Cores that this process may use (a container's quota is often smaller than its machine)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
