@@ -1,0 +1,238 @@
+"""Does a post match a query; and which of thousands of queries does it match.
+
+`Matcher` looks for one small set of anchors per query (terms of which every match contains at least one) in one pass
+over the text, and evaluates only the queries whose anchor turned up. Anchors that are fields are looked up in
+dictionaries. Both ways end in the same evaluation as `matches`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Generic, TypeVar
+
+from ahocorasick_rs import AhoCorasick
+
+from core.types import Mention
+from listener.query.tree import And, Field, FieldName, Leaf, Near, Node, Not, Or, Query, Term, anchors, normal_value
+from listener.query.words import hosts, is_run, unit_starts, unmarked, words
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What of a mention is matched. `links` are addresses that the platform holds apart from the text."""
+
+    text: str
+    author: str = ""
+    lang: str | None = None
+    url: str | None = None
+    platform: str = ""
+    source: str | None = None
+    links: tuple[str, ...] = ()
+
+
+def post_of(mention: Mention, source: str | None = None) -> Post:
+    """The post to match for a mention that was heard at the source named `source`."""
+    links = mention.extra.get("links")
+    return Post(
+        mention.text,
+        mention.author.handle,
+        mention.lang,
+        mention.url,
+        mention.platform,
+        source,
+        tuple(link for link in links if isinstance(link, str)) if isinstance(links, list | tuple) else (),
+    )
+
+
+def matches(query: Query, post: Post) -> bool:
+    """Whether the post matches the query."""
+    return _check(query.tree)(_Reading(post))
+
+
+class Matcher(Generic[Key]):
+    """Many queries, matched at once. Build it once: it holds an automaton over all their anchors."""
+
+    def __init__(self, queries: Mapping[Key, Query]) -> None:
+        self._keys = list(queries)
+        self._checks = [_check(query.tree) for query in queries.values()]
+        self._by_field: dict[FieldName, dict[str, list[int]]] = {}
+        by_pattern: dict[str, list[int]] = {}
+        for number, query in enumerate(queries.values()):
+            for leaf in anchors(query.tree, _cost) or ():
+                if isinstance(leaf, Term):
+                    by_pattern.setdefault(leaf.plain, []).append(number)
+                else:
+                    self._by_field.setdefault(leaf.name, {}).setdefault(leaf.value, []).append(number)
+        self._by_pattern = list(by_pattern.values())
+        self._terms = AhoCorasick(by_pattern) if by_pattern else None
+        self._by_site = self._by_field.pop("site", {})
+        self._sites = AhoCorasick(self._by_site) if self._by_site else None
+
+    def match(self, post: Post) -> list[Key]:
+        """The keys of the queries that the post matches, in the order in which the queries were given."""
+        reading = _Reading(post)
+        candidates: set[int] = set()
+        if self._terms is not None:
+            for pattern, _, _ in self._terms.find_matches_as_indexes(reading.plain, overlapping=True):
+                candidates.update(self._by_pattern[pattern])
+        for name, numbers in self._by_field.items():
+            for value in reading.values(name):
+                if value in numbers:
+                    candidates.update(numbers[value])
+        if self._sites is not None and _may_link(post, self._sites):
+            for host in reading.values("site"):
+                candidates.update(self._by_site.get(host, ()))
+        return [self._keys[number] for number in sorted(candidates) if self._checks[number](reading)]
+
+
+def _may_link(post: Post, sites: AhoCorasick) -> bool:
+    """Whether finding the links of a post can be worth while: cheap, and sure only in saying no."""
+    addresses = " ".join((post.text, post.url or "", *post.links)).lower()
+    return not addresses.isascii() or bool(sites.find_matches_as_indexes(addresses))
+
+
+def _cost(leaf: Leaf) -> float:
+    """About the share of posts in which an anchor turns up, by its length: rare anchors mean few candidates."""
+    if isinstance(leaf, Field):
+        return {"from": 0.0001, "site": 0.02, "lang": 0.3, "source": 0.3}[leaf.name]
+    letters = sum(3 if is_run(character) else 1 for character in leaf.plain if character != " ")
+    return max(0.0005, 0.6**letters) * (2 if leaf.prefix else 1)
+
+
+class _Reading:
+    """A post as the checks read it; what only some of them need is worked out when asked for."""
+
+    __slots__ = ("_values", "_where", "marked", "plain", "post")
+
+    def __init__(self, post: Post) -> None:
+        self.post = post
+        self.marked = words(post.text)
+        self.plain = unmarked(self.marked)
+        self._values: dict[FieldName, Iterable[str]] = {}
+        self._where: dict[bool, list[int]] = {}
+
+    def values(self, name: FieldName) -> Iterable[str]:
+        """Every value of a field that this post answers to: a host and the domains above it, de-at and de."""
+        if name not in self._values:
+            self._values[name] = _VALUES[name](self.post)
+        return self._values[name]
+
+    def spans(self, term: Term) -> list[Span]:
+        """Where a term stands, in order."""
+        marked = term.form != term.plain
+        form = self.marked if marked else self.plain
+        if term.form not in form:
+            return []
+        if marked not in self._where:
+            self._where[marked] = unit_starts(form)
+        starts = self._where[marked]
+        lead, tail = len(term.form) - len(term.form.lstrip(" #@$")), len(term.form.rstrip())
+        return [(_place(starts, hit + lead), _place(starts, hit + tail - 1)) for hit in _occurrences(form, term.form)]
+
+
+Place = tuple[int, int]
+"""The number of a word and an offset in it."""
+Span = tuple[Place, Place]
+"""Where a term's first and last characters stand."""
+
+
+def _place(starts: list[int], offset: int) -> Place:
+    number = bisect_right(starts, offset) - 1
+    return number, offset - starts[number]
+
+
+def _occurrences(form: str, needle: str) -> Iterator[int]:
+    at = form.find(needle)
+    while at >= 0:
+        yield at
+        at = form.find(needle, at + 1)
+
+
+def _sites(post: Post) -> list[str]:
+    found = [*hosts(post.url or ""), *(host for link in post.links for host in hosts(link)), *hosts(post.text)]
+    return [end for host in found for end in _ends(host, ".", from_start=False)]
+
+
+_VALUES: dict[FieldName, Callable[[Post], Iterable[str]]] = {
+    "from": lambda post: (normal_value("from", post.author),),
+    "lang": lambda post: _ends(normal_value("lang", post.lang or ""), "-", from_start=True),
+    "source": lambda post: (normal_value("source", post.platform), normal_value("source", post.source or "")),
+    "site": _sites,
+}
+
+
+def _ends(value: str, mark: str, *, from_start: bool) -> list[str]:
+    """The value and every shorter one left after cutting at a mark: a.b.c, b.c, c; or a-b-c, a-b, a."""
+    ends = []
+    while value:
+        ends.append(value)
+        value = value.rpartition(mark)[0] if from_start else value.partition(mark)[2]
+    return ends
+
+
+Check = Callable[[_Reading], bool]
+
+
+@lru_cache(maxsize=4096)
+def _check(node: Node) -> Check:
+    """A function that evaluates a node; building it once makes each evaluation a few calls."""
+    match node:
+        case Term():
+            return _term(node.form, marked=node.form != node.plain)
+        case Field(name, value):
+            return lambda reading: value in reading.values(name)
+        case Near():
+            return lambda reading: _near(node, reading)
+        case Not(part):
+            inner = _check(part)
+            return lambda reading: not inner(reading)
+        case And(parts):
+            return _every([_check(part) for part in parts])
+        case Or(parts):
+            return _some([_check(part) for part in parts])
+
+
+def _term(form: str, *, marked: bool) -> Check:
+    if marked:
+        return lambda reading: form in reading.marked
+    return lambda reading: form in reading.plain
+
+
+def _every(checks: list[Check]) -> Check:
+    def every(reading: _Reading) -> bool:
+        for check in checks:  # noqa: SIM110 (a loop is twice as fast as all() over a generator)
+            if not check(reading):
+                return False
+        return True
+
+    return every
+
+
+def _some(checks: list[Check]) -> Check:
+    def some(reading: _Reading) -> bool:
+        for check in checks:  # noqa: SIM110 (as above)
+            if check(reading):
+                return True
+        return False
+
+    return some
+
+
+def _near(near: Near, reading: _Reading) -> bool:
+    left = sorted(span for term in near.left for span in reading.spans(term))
+    right = sorted(span for term in near.right for span in reading.spans(term)) if left else []
+    return bool(right) and (_follows(left, right, near.distance) or _follows(right, left, near.distance))
+
+
+def _follows(first: list[Span], second: list[Span], distance: int) -> bool:
+    """Whether one of `second` begins after the end of one of `first`, at most `distance` words further on."""
+    for _, end in first:
+        at = bisect_left(second, ((end[0], end[1] + 1), (0, 0)))
+        if at < len(second) and second[at][0][0] - end[0] <= distance:
+            return True
+    return False
