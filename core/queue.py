@@ -128,8 +128,9 @@ class ThreadQueue:
         self._threads: list[threading.Thread] = []
 
     def nudge(self, stage: str) -> None:
-        """Wake the stage's thread."""
-        self._wake[stage].set()
+        """Wake the stage's thread; a stage that runs elsewhere finds its work at its own next sweep."""
+        if stage in self._wake:
+            self._wake[stage].set()
 
     def start(self, runtime: Runtime) -> None:
         """Start one thread per stage."""

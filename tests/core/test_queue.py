@@ -158,3 +158,9 @@ def test_stopping_never_waits_for_the_next_sweep(start: Start) -> None:
         assert isinstance(queue, ThreadQueue)
         queue.stop(seconds=30)
         assert not running() & {"first", "second"}
+
+
+def test_a_stage_that_runs_in_another_process_can_be_nudged() -> None:
+    queue = ThreadQueue({"first": FIRST})
+    queue.nudge("second")
+    queue.stop()
