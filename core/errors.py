@@ -4,6 +4,8 @@ RipplewatchError            the message is written for a person, and says what t
 ├── SettingError            a setting is wrong: names it; the process does not start
 ├── SchemaOutdated          the database is older than the code: run `ripplewatch migrate`
 ├── BadInput                something that a person gave us cannot be used: says what and where
+├── Stale                   somebody else was first: says who and what; look again before you decide
+├── Forbidden               the case does not allow that now: says why
 ├── ItemsSetAside           a job is done, but some of its items wait for a person: the job counts as failed
 └── PlatformError           raised by sources and repliers, handled in one place per stage
     ├── RetryLater          try the same again after `after` seconds
@@ -28,6 +30,14 @@ class SchemaOutdated(RipplewatchError):
 
 class BadInput(RipplewatchError):
     """Something that a person gave us cannot be used."""
+
+
+class Stale(RipplewatchError):
+    """A case has changed since the person looked at it, so what they decided no longer fits it."""
+
+
+class Forbidden(RipplewatchError):
+    """The state of a case, its permission or its text does not allow what was asked."""
 
 
 class ItemsSetAside(RipplewatchError):

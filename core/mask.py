@@ -75,42 +75,72 @@ _IBAN_LENGTHS = {
 
 def mask(text: str) -> str:
     """The text with every e-mail address, card, phone and order number and IBAN replaced by what it was, in [ ]."""
-    text = _EMAIL.sub("[e-mail]", text)
-    if not _DIGITS.search(text):
+    return _Search().blank(text)
+
+
+def personal(text: str) -> list[tuple[str, str]]:
+    """What `mask` would blank: what it is ("e-mail", "phone", ...), and the characters as they stand."""
+    search = _Search()
+    search.blank(text)
+    return search.found
+
+
+class _Search:
+    """One pass over one text, which remembers what it blanks."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, str]] = []
+
+    def blank(self, text: str) -> str:
+        text = _EMAIL.sub(lambda found: self._note("e-mail", found[0]), text)
+        if not _DIGITS.search(text):
+            return text
+        parts = _URL.split(text)
+        parts[::2] = [self._numbers(part) for part in parts[::2]]  # web addresses are the odd ones
+        return "".join(parts)
+
+    def _note(self, what: str, phrase: str) -> str:
+        self.found.append((what, phrase))
+        return f"[{what}]"
+
+    def _numbers(self, text: str) -> str:
+        text = _IBAN.sub(self._iban, text)
+        text = _CARD.sub(self._card, text)
+        text = _ORDER.sub(self._order, text)
+        text = _CODE.sub(lambda found: self._note("order number", found[0]), text)
+        text = _PHONE.sub(lambda found: found[0] if _DATE.search(found[0]) else self._note("phone", found[0]), text)
+        text = _CALL.sub(self._call, text)
+        return _NUMBER.sub(
+            lambda found: found[0] if found[0].endswith("000000") else self._note("number", found[0]), text
+        )
+
+    def _iban(self, found: re.Match[str]) -> str:
+        """Cut to the country's length, since words may follow, and checked by ISO 13616's remainder."""
+        text = found[0]
+        length = _IBAN_LENGTHS.get(text[:2].upper(), 0)
+        for end in _ends(text, {length}):
+            code = "".join(filter(str.isalnum, text[:end])).upper()
+            if code.isascii() and int("".join(str(int(sign, 36)) for sign in code[4:] + code[:4])) % 97 == 1:
+                return self._note("IBAN", text[:end]) + text[end:]
         return text
-    parts = _URL.split(text)
-    parts[::2] = [_numbers(part) for part in parts[::2]]  # web addresses are the odd ones
-    return "".join(parts)
 
+    def _card(self, found: re.Match[str]) -> str:
+        """Checked by Luhn's formula; an expiry date or a price may follow, so shorter readings are tried too."""
+        text = found[0]
+        for end in reversed(list(_ends(text, set(range(13, 20))))):
+            if _luhn([int(digit) for digit in text[:end] if digit.isdigit()]):
+                return self._note("card", text[:end]) + text[end:]
+        return text
 
-def _numbers(text: str) -> str:
-    text = _IBAN.sub(_iban, text)
-    text = _CARD.sub(_card, text)
-    text = _ORDER.sub(_order, text)
-    text = _CODE.sub("[order number]", text)
-    text = _PHONE.sub(lambda found: found[0] if _DATE.search(found[0]) else "[phone]", text)
-    text = _CALL.sub(lambda found: f"{found['word']}[phone]", text)
-    return _NUMBER.sub(lambda found: found[0] if found[0].endswith("000000") else "[number]", text)
+    def _order(self, found: re.Match[str]) -> str:
+        """After a mark ("no", "#", ":") three digits make an order number, without one five; a date never does."""
+        digits = sum(map(str.isdigit, found["code"]))
+        if digits < (3 if found["mark"].strip() else 5) or _DATE.fullmatch(found["code"]):
+            return found[0]
+        return found["word"] + found["mark"] + self._note("order number", found["code"])
 
-
-def _iban(found: re.Match[str]) -> str:
-    """Cut to the country's length, since words may follow, and checked by ISO 13616's remainder."""
-    text = found[0]
-    length = _IBAN_LENGTHS.get(text[:2].upper(), 0)
-    for end in _ends(text, {length}):
-        code = "".join(filter(str.isalnum, text[:end])).upper()
-        if code.isascii() and int("".join(str(int(sign, 36)) for sign in code[4:] + code[:4])) % 97 == 1:
-            return f"[IBAN]{text[end:]}"
-    return text
-
-
-def _card(found: re.Match[str]) -> str:
-    """Checked by Luhn's formula; an expiry date or a price may follow, so shorter readings are tried too."""
-    text = found[0]
-    for end in reversed(list(_ends(text, set(range(13, 20))))):
-        if _luhn([int(digit) for digit in text[:end] if digit.isdigit()]):
-            return f"[card]{text[end:]}"
-    return text
+    def _call(self, found: re.Match[str]) -> str:
+        return found["word"] + self._note("phone", found[0][len(found["word"]) :])
 
 
 def _luhn(digits: list[int]) -> bool:
@@ -125,11 +155,3 @@ def _ends(text: str, lengths: set[int]) -> Iterator[int]:
         count += sign.isalnum()
         if count in lengths and sign.isalnum() and not text[place : place + 1].isalnum():
             yield place
-
-
-def _order(found: re.Match[str]) -> str:
-    """After a mark ("no", "#", ":") three digits make an order number, without one five; a date never does."""
-    digits = sum(map(str.isdigit, found["code"]))
-    if digits < (3 if found["mark"].strip() else 5) or _DATE.fullmatch(found["code"]):
-        return found[0]
-    return f"{found['word']}{found['mark']}[order number]"

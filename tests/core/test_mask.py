@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.mask import mask
+from core.mask import mask, personal
 
 
 @pytest.mark.parametrize(
@@ -98,3 +98,11 @@ def test_a_hostile_text_costs_no_more_than_a_long_one(unit: str) -> None:
     started = time.perf_counter()
     mask(unit * 50_000)
     assert time.perf_counter() - started < 5
+
+
+def test_what_is_blanked_can_be_asked_for_as_it_stands() -> None:
+    assert personal("write to ann@example.com or call 030 1234567, order no. 55123") == [
+        ("e-mail", "ann@example.com"),
+        ("order number", "55123"),
+        ("phone", "030 1234567"),
+    ]
