@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
-import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -34,11 +34,29 @@ class ModelDamaged(ModelUnusable):
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """How to read the complaint head: `sigmoid(scale * (logit of yes - logit of no) + shift)` is the probability.
+
+    It is set so that 0.5 is the best place to decide; strictly between `unsure` (low, high) nobody should.
+    """
+
+    scale: float
+    shift: float
+    unsure: tuple[float, float]
+
+    def decide(self, logits: Floats) -> tuple[bool | None, float]:
+        """The label, None for unsure, and the probability."""
+        lean = float(logits[1] - logits[0])
+        chance = 1 / (1 + math.exp(-(self.scale * lean + self.shift)))
+        low, high = self.unsure
+        return (None if low < chance < high else chance >= high), chance
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """What model.json says: how to read the graph's outputs, and the SHA-256 of each file.
 
-    A complaint's probability is `sigmoid(scale * (logit of yes - logit of no) + shift)`, set so that 0.5 is the best
-    place to decide; between `unsure` (low, high) nobody should.
+    `complaint` is None for a model that was made without complaints: it is unsure of every text.
     """
 
     name: str
@@ -46,9 +64,7 @@ class Description:
     length: int
     labels: tuple[str, ...]
     temperature: float
-    scale: float
-    shift: float
-    unsure: tuple[float, float]
+    complaint: Decision | None
     files: Mapping[str, str]
 
     @classmethod
@@ -64,9 +80,7 @@ class Description:
                 length=found["length"],
                 labels=tuple(sentiment["labels"]),
                 temperature=sentiment["temperature"],
-                scale=complaint["scale"],
-                shift=complaint["shift"],
-                unsure=(complaint["unsure"][0], complaint["unsure"][1]),
+                complaint=complaint and Decision(complaint["scale"], complaint["shift"], tuple(complaint["unsure"])),
                 files=found["files"],
             )
         except OSError as error:
@@ -95,9 +109,7 @@ class OnnxClassifier:
         self._folder = folder
         self._threads = threads or _cores()
         self._described = Description.read(folder)
-        self._session: Any = None
-        self._session_of = 0
-        self._making = threading.Lock()
+        self._opened: tuple[int, Any] = (0, None)
         self.name = f"{self._described.name}-{self._described.version}"
         for file, expected in self._described.files.items():
             check(folder / file, expected)
@@ -129,10 +141,7 @@ class OnnxClassifier:
             return Verdict(self.name, UNDETERMINED, "neutral", scores, complaint=False, complaint_score=0.0)
         spread = np.exp((output.sentiment - output.sentiment.max()) / described.temperature)
         scores = {label: float(share) for label, share in zip(described.labels, spread / spread.sum(), strict=True)}
-        lean = float(output.complaint[1] - output.complaint[0])
-        chance = 1 / (1 + float(np.exp(-(described.scale * lean + described.shift))))
-        low, high = described.unsure
-        complaint = None if low < chance < high else chance >= high
+        complaint, chance = described.complaint.decide(output.complaint) if described.complaint else (None, None)
         return Verdict(self.name, language, max(scores, key=lambda label: scores[label]), scores, complaint, chance)
 
     def _run(self, texts: set[str]) -> dict[str, _Output]:
@@ -158,11 +167,11 @@ class OnnxClassifier:
 
     def _loaded(self) -> Any:
         """This process's session: one made before a fork hangs after it."""
-        with self._making:
-            if self._session_of != os.getpid():
-                self._session = _open_session(self._folder / "model.onnx")
-                self._session_of = os.getpid()
-            return self._session
+        process, session = self._opened
+        if process != os.getpid():
+            session = _open_session(self._folder / "model.onnx")
+            self._opened = (os.getpid(), session)
+        return session
 
 
 def check(path: Path, expected: str) -> None:

@@ -1,0 +1,59 @@
+"""`python -m sentiment.train`: makes the bundled model, or one like it from other data."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from core.errors import RipplewatchError
+
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command(name="train")
+@click.option("--data", required=True, type=_FOLDER, help="Folder with sentiment/ and complaints/.")
+@click.option("--encoder", required=True, type=_FOLDER, help="Folder with all-MiniLM-L6-v2 or another BERT encoder.")
+@click.option("--out", required=True, type=_FOLDER, help="Folder to write the model to.")
+@click.option("--rows", type=click.IntRange(min=1), help="Train on this many sentiment rows only.")
+@click.option("--epochs", type=click.IntRange(min=1), default=1, show_default=True, help="Passes over the data.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Order of the rows, and the split.")
+@click.option("--without", type=click.Choice(["complaints"]), help="Leave this data, and its head, out.")
+@click.option(
+    "--fp32", type=_FOLDER, help="Also keep the weights as trained in this folder (bench.classify wants them)."
+)
+@click.option("--trained", type=_FOLDER, help="Do not train: take the weights that --fp32 kept in this folder.")
+def main(
+    data: Path,
+    encoder: Path,
+    out: Path,
+    rows: int | None,
+    epochs: int,
+    seed: int,
+    without: str | None,
+    fp32: Path | None,
+    trained: Path | None,
+) -> None:
+    """Train the sentiment and complaint model and print what it reaches as JSON.
+
+    Example: python -m sentiment.train --data data --encoder all-MiniLM-L6-v2 --out my-model
+    """
+    if find_spec("torch") is None:
+        raise click.ClickException("training needs torch. Run: pip install 'ripplewatch[torch]'")
+    from sentiment.train.fit import Recipe  # noqa: PLC0415 - needs torch
+    from sentiment.train.make import Options, make_model  # noqa: PLC0415 - likewise
+
+    recipe = Recipe(epochs=epochs, seed=seed)
+    complaints = without != "complaints"
+    try:
+        options = Options(data, encoder, out, recipe, rows, complaints=complaints, keep=fp32, trained=trained)
+        figures = make_model(options)
+    except RipplewatchError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()
