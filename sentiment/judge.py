@@ -20,6 +20,7 @@ from core.db import insert
 from core.errors import ItemsSetAside
 from core.runtime import Runtime
 from core.setaside import set_aside
+from core.settings import Settings
 from core.tables import Mention
 from core.tables import Verdict as VerdictRow
 from core.types import Verdict
@@ -35,9 +36,13 @@ Text = Row[tuple[int, str, str | None]]
 """id, text and declared language of a mention."""
 
 
+def loaded(settings: Settings) -> Classifier:
+    """The process's one model, loaded when first needed; whoever explains a verdict asks the same one."""
+    return _model(settings.model, settings.model_threads)
+
+
 @functools.cache
 def _model(name: str, threads: int) -> Classifier:
-    """The process's one model, loaded when first needed."""
     return classifier.load(name, threads)
 
 
@@ -46,7 +51,7 @@ def work(runtime: Runtime) -> int:
     with runtime.db.read() as db:
         if not waiting.any_for(db, runtime.clock, "judge"):
             return 0  # before the model is loaded: an idle process stays small
-    return judge_batch(runtime, _model(runtime.settings.model, runtime.settings.model_threads))
+    return judge_batch(runtime, loaded(runtime.settings))
 
 
 def judge_batch(runtime: Runtime, model: Classifier, limit: int = BATCH) -> int:
