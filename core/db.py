@@ -96,9 +96,14 @@ class Database:
                 raise SchemaOutdated(_outdated(found, wanted))
 
     def migrate(self) -> tuple[str | None, str]:
-        """Bring the schema to the code's version; gives the version before and after."""
+        """Bring the schema to the code's version; gives the version before and after.
+
+        Raises SchemaOutdated when a newer program made it.
+        """
         with self._migrating() as connection:
             found = migrations.current(connection)
+            if found is not None and not migrations.known(found):
+                raise SchemaOutdated(_outdated(found, migrations.head()))
             migrations.upgrade(connection)
             return found, migrations.head()
 
