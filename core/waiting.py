@@ -28,11 +28,11 @@ def add(db: Session, clock: Clock, stage: str, ids: Iterable[int], due: datetime
     caller changed (the update that changes nothing is what waits for the other's lock).
     """
     rows = [{"stage": stage, "subject_id": one, "due": due or clock.now()} for one in sorted(ids)]
-    if rows:
-        again = insert(db, Waiting).on_conflict_do_update(
+    if rows:  # prepared once and run per row: several times as fast as one statement with hundreds of parameters
+        statement = insert(db, Waiting).on_conflict_do_update(
             index_elements=["stage", "subject_id"], set_={"due": Waiting.due}
         )
-        db.execute(again, rows)
+        db.connection().execute(statement, rows)
 
 
 def take(db: Session, clock: Clock, stage: str, limit: int) -> list[int]:

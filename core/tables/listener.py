@@ -112,7 +112,7 @@ class Mention(Row):
     __tablename__ = "mentions"
     __table_args__ = (
         UniqueConstraint("platform", "native_id"),
-        Index(None, "platform", "conversation"),
+        Index(None, "conversation", "platform"),  # not led by platform: PostgreSQL would look ids up by it
         Index(None, "author_id", "created_at"),
     )
 

@@ -213,10 +213,10 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_mentions_author_id_mentions_created_at"), ["author_id", "created_at"], unique=False
         )
-        batch_op.create_index(batch_op.f("ix_mentions_created_at"), ["created_at"], unique=False)
         batch_op.create_index(
-            batch_op.f("ix_mentions_platform_mentions_conversation"), ["platform", "conversation"], unique=False
+            batch_op.f("ix_mentions_conversation_mentions_platform"), ["conversation", "platform"], unique=False
         )
+        batch_op.create_index(batch_op.f("ix_mentions_created_at"), ["created_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_mentions_source_id"), ["source_id"], unique=False)
 
     op.create_table(
@@ -415,8 +415,8 @@ def downgrade() -> None:
     op.drop_table("cases")
     with op.batch_alter_table("mentions", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_mentions_source_id"))
-        batch_op.drop_index(batch_op.f("ix_mentions_platform_mentions_conversation"))
         batch_op.drop_index(batch_op.f("ix_mentions_created_at"))
+        batch_op.drop_index(batch_op.f("ix_mentions_conversation_mentions_platform"))
         batch_op.drop_index(batch_op.f("ix_mentions_author_id_mentions_created_at"))
 
     op.drop_table("mentions")
