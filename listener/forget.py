@@ -1,0 +1,169 @@
+"""Deletions reach everything: what an author took back, asked us to erase, or we have kept for long enough.
+
+Of a mention go its text, link and unknown fields, and whatever was made from them: the reasons of verdicts, drafts,
+replies that were not sent, and from those that were what they repeat of the author's words and name. What stays is
+what no longer says anything about anybody: that there was a mention, when, its verdict, its counts, and its id, so
+that it is never stored again. Cases that nothing is left of are closed, with an audit row that says why. An author
+of whom no mention is left is emptied too.
+
+Audit rows hold no text (responder/states.py) and are kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Text, cast, delete, exists, func, insert, literal, or_, select, update
+from sqlalchemy.orm import Session
+
+from core import tables, waiting
+from core.clock import Clock
+from listener.chunks import chunks
+from listener.matching import fold_handle
+
+GONE = "deleted by its author"
+ERASED = "erased at the author's request"
+EXPIRED = "older than we keep mentions"
+
+CLOSES = ("new", "drafted", "snoozed", "failed", "approved")
+"""States of a case that forgetting closes. What is being sent, or perhaps was, a person still has to settle."""
+
+_WORD = re.compile(r"\w+")
+_QUOTE = 3
+"""So many words in a row that the author wrote as well make a quote."""
+
+
+def forget_mentions(db: Session, clock: Clock, ids: Iterable[int], why: str = GONE) -> int:
+    """Empty these mentions and everything made from them; how many were not empty before."""
+    return sum(_forget(db, clock, part, why) for part in chunks(sorted(ids)))
+
+
+def forget_author(db: Session, clock: Clock, platform: str, handle: str) -> int:
+    """Empty everything by an author, named by handle or by the platform's id; how many mentions that were."""
+    author, wanted = tables.Author, fold_handle(handle)
+    mine = select(author.id).where(author.platform == platform)
+    named = or_(func.lower(author.handle) == wanted, author.handle == handle, author.native_id == handle)
+    return forget_authors(db, clock, list(db.scalars(mine.where(named))), ERASED)
+
+
+def forget_authors(db: Session, clock: Clock, author_ids: Iterable[int], why: str = GONE) -> int:
+    """Empty everything by these authors, by id; how many mentions that were."""
+    count, mention = 0, tables.Mention
+    for part in chunks(sorted(author_ids)):
+        wanted = select(mention.id).where(mention.author_id.in_(part), mention.deleted_at.is_(None))
+        count += forget_mentions(db, clock, list(db.scalars(wanted)), why)
+        _empty_authors(db, part)
+    return count
+
+
+def forget_older_than(db: Session, clock: Clock, when: datetime) -> int:
+    """Empty all mentions that were written before `when`; how many."""
+    mention = tables.Mention
+    old = select(mention.id).where(mention.created_at < when, mention.deleted_at.is_(None))
+    return forget_mentions(db, clock, list(db.scalars(old)), EXPIRED)
+
+
+def _forget(db: Session, clock: Clock, ids: Sequence[int], why: str) -> int:
+    mention = tables.Mention
+    wanted = select(mention.id, mention.text, mention.author_id, tables.Author.handle, tables.Author.name)
+    rows = db.execute(
+        wanted.join(mention.author)
+        .where(mention.id.in_(ids), mention.deleted_at.is_(None))
+        .order_by(mention.id)
+        .with_for_update(of=mention)
+    ).all()
+    if not rows:
+        return 0
+    live = [row.id for row in rows]
+    _unquote_replies(db, {row.id: (row.text, f"{row.handle} {row.name}") for row in rows})
+    emptied = update(mention).where(mention.id.in_(live))
+    db.execute(emptied.values(text="", url=None, extra={}, deleted_at=clock.now()))
+    db.execute(update(tables.Verdict).where(tables.Verdict.mention_id.in_(live)).values(reasons=[]))
+    aside = tables.SetAside
+    db.execute(delete(aside).where(aside.subject == "mention", aside.subject_id.in_(live)))
+    for stage in ("judge", "open_case"):
+        waiting.done(db, stage, live)
+    _close_cases(db, clock, live, why)
+    _empty_authors(db, sorted({row.author_id for row in rows}))
+    return len(live)
+
+
+def _empty_authors(db: Session, ids: Sequence[int]) -> None:
+    """Empty those of whom nothing is left."""
+    author, mention = tables.Author, tables.Mention
+    left = exists().where(mention.author_id == author.id, mention.deleted_at.is_(None))
+    forgotten = literal("forgotten:") + cast(author.id, Text)
+    emptied = (
+        update(author).where(author.id.in_(ids), ~left).values(native_id=forgotten, handle="", name="", followers=None)
+    )
+    db.execute(emptied.execution_options(synchronize_session=False))
+
+
+def _close_cases(db: Session, clock: Clock, mention_ids: Sequence[int], why: str) -> None:
+    """Empty what the cases of these mentions hold. Where other mentions are left, the first of them takes over."""
+    case, member, mention = tables.Case, tables.CaseMention, tables.Mention
+    joined = update(member).where(member.mention_id.in_(mention_ids))
+    db.execute(joined.values(why=why).execution_options(synchronize_session=False))
+    cases = db.execute(
+        select(case.id, case.state).where(case.mention_id.in_(mention_ids)).order_by(case.id).with_for_update()
+    ).all()
+    ids = [row.id for row in cases]
+    db.execute(delete(tables.Draft).where(tables.Draft.case_id.in_(ids)))
+    left = select(member.case_id, func.min(member.mention_id)).join(mention, mention.id == member.mention_id)
+    heirs = dict(
+        db.execute(left.where(member.case_id.in_(ids), mention.deleted_at.is_(None)).group_by(member.case_id)).tuples()
+    )
+    for row in cases:
+        closes = row.state in CLOSES
+        after: dict[str, object] = {"state": "new" if row.id in heirs else "dismissed"} if closes else {}
+        if row.id in heirs:
+            after["mention_id"] = heirs[row.id]
+        changed = update(case).where(case.id == row.id).values(version=case.version + 1, changed_at=clock.now())
+        db.execute(changed.values(reasons=[], facts={}, **after).execution_options(synchronize_session=False))
+        action = "gone" if closes and row.id not in heirs else "mention_gone"
+        db.execute(insert(tables.Audit).values(at=clock.now(), case_id=row.id, action=action, detail={"why": why}))
+
+
+def _unquote_replies(db: Session, said: dict[int, tuple[str, str]]) -> None:
+    """Take the author's words and name out of replies that left, or may have; a reply to them that did not is empty.
+
+    One that somebody approved for another mention of the same case still goes out as it was approved.
+    """
+    reply, case, member = tables.Reply, tables.Case, tables.CaseMention
+    own = db.execute(select(case.id, case.mention_id).where(case.mention_id.in_(said))).tuples().all()
+    joined = db.execute(select(member.case_id, member.mention_id).where(member.mention_id.in_(said))).tuples()
+    theirs: dict[int, set[int]] = {}
+    for case_id, mention_id in (*own, *joined):
+        theirs.setdefault(case_id, set()).add(mention_id)
+    wanted = select(reply.id, reply.case_id, reply.text, reply.sending_at).order_by(reply.id)
+    for row in db.execute(wanted.where(reply.case_id.in_(theirs))).all():
+        left = row.text if row.sending_at or row.case_id not in dict(own) else ""
+        for mention_id in theirs[row.case_id] if row.sending_at else ():
+            left = unquoted(left, *said[mention_id])
+        if left != row.text:
+            db.execute(update(reply).where(reply.id == row.id).values(text=left))
+
+
+def unquoted(reply: str, said: str, names: str) -> str:
+    """Our reply without what it repeats of a mention: the author's names, its numbers and codes, and quotes.
+
+    Each such part becomes "…".
+    """
+    words = list(_WORD.finditer(reply))
+    folded = [word[0].casefold() for word in words]
+    theirs = [word.casefold() for word in _WORD.findall(said)]
+    secret = {word.casefold() for word in _WORD.findall(names)} | {word for word in theirs if re.search(r"\d", word)}
+    quotes = {tuple(theirs[at : at + _QUOTE]) for at in range(len(theirs) - _QUOTE + 1)}
+    repeated = {at for at, word in enumerate(folded) if word in secret}
+    for at in range(len(folded) - _QUOTE + 1):
+        if tuple(folded[at : at + _QUOTE]) in quotes:
+            repeated.update(range(at, at + _QUOTE))
+    left, end = [], 0
+    for at, word in enumerate(words):
+        if at in repeated:
+            if at - 1 not in repeated:
+                left.append(reply[end : word.start()] + "…")
+            end = word.end()
+    return "".join(left) + reply[end:]

@@ -1,0 +1,97 @@
+"""Whose mention is it: the queries and own accounts of all brands, as one matcher.
+
+Read the watchlist again now and then; where it equals the matcher's, the matcher is still right.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core import tables
+from core.types import Mention
+from listener.query import Matcher, Query, QuerySyntaxError, parse, post_of, terms
+from listener.query.tree import normal_value
+
+log = logging.getLogger(__name__)
+
+
+def fold_handle(handle: str) -> str:
+    """A handle as it is compared and as OwnAccount stores it: folded, without @."""
+    return normal_value("from", handle)
+
+
+@dataclass(frozen=True, slots=True)
+class Watchlist:
+    """What the database says now: (query id, brand id, text) of active queries, (platform, handle) of own accounts."""
+
+    queries: tuple[tuple[int, int, str], ...]
+    own: frozenset[tuple[str, str]]
+
+    @classmethod
+    def read(cls, db: Session) -> Watchlist:
+        """Read it."""
+        found = select(tables.Query.id, tables.Query.brand_id, tables.Query.text).where(tables.Query.active)
+        own = db.execute(select(tables.OwnAccount.platform, tables.OwnAccount.handle))
+        return cls(
+            queries=tuple((row.id, row.brand_id, row.text) for row in db.execute(found.order_by(tables.Query.id))),
+            own=frozenset((row.platform, fold_handle(row.handle)) for row in own),
+        )
+
+
+class BrandMatcher:
+    """Says which brands a mention belongs to. Never changes once made, so that threads may share it."""
+
+    def __init__(self, watchlist: Watchlist) -> None:
+        self.watchlist = watchlist
+        self._queries = _parsed(watchlist)
+        self._matcher = Matcher(self._queries)
+
+    @classmethod
+    def load(cls, db: Session) -> BrandMatcher:
+        """The matcher for what the database says now."""
+        return cls(Watchlist.read(db))
+
+    def brands(self, mention: Mention, source: tables.Source) -> list[tuple[int, int | None]]:
+        """(brand id, query id) for every brand whose mention this is, by the first of its queries that matches.
+
+        What a brand's own source gives is that brand's and nobody else's; there the query id is None.
+        """
+        if source.brand_id is not None:
+            return [(source.brand_id, None)]
+        found: dict[int, int | None] = {}
+        for brand_id, query_id in self._matcher.match(post_of(mention, source.name)):
+            found.setdefault(brand_id, query_id)
+        return list(found.items())
+
+    def is_own(self, mention: Mention) -> bool:
+        """Whether the brand or an employee wrote it, by handle or by the platform's id of the author."""
+        own, platform = self.watchlist.own, mention.platform
+        if not own:
+            return False
+        author = mention.author
+        return (platform, fold_handle(author.handle)) in own or (platform, fold_handle(author.native_id)) in own
+
+    def terms(self) -> tuple[str, ...]:
+        """Words of which every mention that matches contains at least one; empty when there is no such set."""
+        found: set[str] = set()
+        for query in self._queries.values():
+            needed = terms(query)
+            if not needed:
+                return ()
+            found.update(needed)
+        return tuple(sorted(found))
+
+
+def _parsed(watchlist: Watchlist) -> dict[tuple[int, int], Query]:
+    """(brand id, query id) -> query. One that cannot be read any more is left out, and that is logged."""
+    queries: dict[tuple[int, int], Query] = {}
+    for query_id, brand_id, text in watchlist.queries:
+        try:
+            queries[brand_id, query_id] = parse(text)
+        except QuerySyntaxError as error:
+            log.error("query %d matches nothing until it is mended: %s", query_id, error)  # noqa: TRY400 - no news in a traceback
+    return queries
