@@ -1,20 +1,28 @@
 # Everything a person types here: `make` prints this list.
 PYTHON ?= python3
-PORT   ?= 8000
+PORT   ?=
+SAMPLE ?=
+ARGS   ?=
 BIN    := .venv/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help setup dev run test check format lock bench clean
 
 help: ## Print this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1 | \2/' | column -t -s '|'
+	@echo "Ripplewatch hears what people say about your brand, flags the complaints and answers each once."
+	@echo "Begin with: make run SAMPLE=1"
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.run ## Make .venv with what the service needs (no torch, under 400 MB)
 dev: .venv/.dev ## Make .venv with what tests and checks need as well
 
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Ripplewatch needs Python 3.11 or newer; $(PYTHON) is older. Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Ripplewatch needs Python 3.11 or newer, and $(PYTHON) is not."; \
+	  echo "If you have a newer one, name it: make $(MAKECMDGOALS) PYTHON=python3.13"; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+	  echo "$(PYTHON) could not make .venv. Debian and Ubuntu keep that part in a package: apt install python3-venv"; exit 1; }
 
 # transformers brings some 400 models of which we use none: their byte code would be a sixth of the disk space.
 COMPILE = $(BIN)/python -m compileall -q -j 2 -x 'transformers/models|/pip/|/setuptools/|/tests?/' .venv/lib >/dev/null || true
@@ -30,18 +38,20 @@ COMPILE = $(BIN)/python -m compileall -q -j 2 -x 'transformers/models|/pip/|/set
 	@$(COMPILE)
 	@touch $@
 
-run: .venv/.run ## Run the real thing on this machine: http://127.0.0.1:8000 (PORT=... to change)
-	$(BIN)/ripplewatch run --port $(PORT)
+run: .venv/.run ## Run it here: http://127.0.0.1:8000 (SAMPLE=1 loads the sample brand, PORT=8080 moves it)
+	$(BIN)/ripplewatch run $(if $(PORT),--port $(PORT)) $(if $(SAMPLE),--sample)
 
-test: .venv/.dev ## Run every test (starts its own PostgreSQL and Redis)
-	$(BIN)/python -m pytest
+test: .venv/.dev ## Run every test, on PostgreSQL and Redis of its own (ARGS="tests/core -k waiting" for some)
+	$(BIN)/python -m pytest $(ARGS)
 
 check: .venv/.dev ## Lint, types, import rule, migrations, docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m core.migrations.check
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && export DATABASE_URL="sqlite:///$$folder/empty.sqlite" \
+	  && $(BIN)/alembic upgrade head && $(BIN)/alembic check
+	$(BIN)/python -m pytest -n 0 tests/test_docs.py tests/test_project.py
 
 format: .venv/.dev ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format .
