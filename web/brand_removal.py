@@ -1,0 +1,55 @@
+"""Takes a brand away with all that is its alone, and nothing of anybody else's."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from core import waiting
+from core.clock import Clock
+from core.tables import Author, Brand, Case, Match, Mention, Reply, SetAside, Waiting
+from listener.chunks import chunks
+
+_SUBJECTS = {"judge": "mention", "open_case": "mention", "post": "reply"}
+"""What the ids that wait for a stage are ids of."""
+
+
+def remove_brand(db: Session, clock: Clock, brand: Brand) -> int:
+    """Remove the brand with its queries, sources, playbook and cases, and the mentions that are no other brand's.
+
+    Verdicts, drafts and replies go with their mentions and cases, authors of whom nothing is left go too; the audit
+    stays. A mention that is another brand's as well looks for that brand's case anew. Gives the number of mentions.
+    """
+    doomed, shared = _mentions(db, brand)
+    _stop_waiting(db, select(Mention.id).where(doomed), _replies_of(brand))
+    authors = sorted(db.scalars(select(Mention.author_id).where(doomed).distinct()))
+    count = db.scalar(select(func.count()).select_from(Mention).where(doomed)) or 0
+    db.execute(delete(Mention).where(doomed).execution_options(synchronize_session=False))
+    for part in chunks(authors):
+        left = exists().where(Mention.author_id == Author.id)
+        db.execute(delete(Author).where(Author.id.in_(part), ~left))
+    db.execute(delete(Brand).where(Brand.id == brand.id))
+    waiting.add(db, clock, "open_case", shared)
+    return count
+
+
+def _mentions(db: Session, brand: Brand) -> tuple[ColumnElement[bool], list[int]]:
+    """The condition on mentions that are the brand's alone, and the ids of those whose case another brand may need."""
+    others = aliased(Match)
+    also_others = exists().where(others.mention_id == Mention.id, others.brand_id != brand.id)
+    own = Mention.id.in_(select(Match.mention_id).where(Match.brand_id == brand.id))
+    cased = select(Mention.id).join(Case, Case.mention_id == Mention.id).where(Case.brand_id == brand.id, also_others)
+    return own & ~also_others, list(db.scalars(cased))
+
+
+def _replies_of(brand: Brand) -> Select[int]:
+    return select(Reply.id).join(Case).where(Case.brand_id == brand.id)
+
+
+def _stop_waiting(db: Session, mentions: Select[int], replies: Select[int]) -> None:
+    """No stage looks for what is gone."""
+    gone = {"mention": mentions, "reply": replies}
+    for stage, subject in _SUBJECTS.items():
+        db.execute(delete(Waiting).where(Waiting.stage == stage, Waiting.subject_id.in_(gone[subject])))
+    aside = ((SetAside.subject == subject) & SetAside.subject_id.in_(ids) for subject, ids in gone.items())
+    db.execute(delete(SetAside).where(or_(*aside)))

@@ -1,0 +1,143 @@
+"""`ripplewatch source`: the places that we hear from."""
+
+from __future__ import annotations
+
+import shlex
+from functools import partial
+
+import click
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.errors import BadInput
+from core.tables import Brand, Source
+from listener.source import Source as Kind
+from web import source_form
+from web.commands.lines import note, say
+from web.commands.opened import opened
+
+
+class _Kinds(click.Group):
+    """One command per kind of source; its options are the fields that the kind declares."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [kind.kind for kind in source_form.kinds()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return next((_adding(kind) for kind in source_form.kinds() if kind.kind == cmd_name), None)
+
+
+@click.group()
+def source() -> None:
+    """Add sources, see how they are, pause, resume and remove them."""
+
+
+@source.group(cls=_Kinds, epilog="Example: ripplewatch source add hackernews --name 'Hacker News'")
+def add() -> None:
+    """Add a source. Each kind has its own options: `ripplewatch source add KIND --help`."""
+
+
+@source.command("list", epilog="Example: ripplewatch source list")
+def list_sources() -> None:
+    """List sources with their state, as JSON Lines. Secrets are not shown."""
+    with opened() as runtime, runtime.db.read() as db:
+        for row in db.scalars(select(Source).order_by(Source.kind, Source.name)):
+            brand = db.get(Brand, row.brand_id) if row.brand_id else None
+            say(
+                {
+                    "kind": row.kind,
+                    "name": row.name,
+                    "brand": brand.slug if brand else None,
+                    "state": row.state if row.active else "off",
+                    "reason": row.reason,
+                    "last_ok_at": row.last_ok_at.isoformat() if row.last_ok_at else None,
+                    "rejected": row.rejected,
+                    "settings": _shown(row),
+                }
+            )
+
+
+@source.command(epilog="Example: ripplewatch source pause feed 'Company blog'")
+@click.argument("kind")
+@click.argument("name")
+def pause(kind: str, name: str) -> None:
+    """Stop listening to the source NAME of this KIND; it goes on from there when it is resumed."""
+    with opened() as runtime, runtime.db.write() as db:
+        row = _existing(db, kind, name)
+        row.active, row.state = False, "off"
+    note(f"{kind}/{name} is paused")
+
+
+@source.command(epilog="Example: ripplewatch source resume feed 'Company blog'")
+@click.argument("kind")
+@click.argument("name")
+def resume(kind: str, name: str) -> None:
+    """Listen again to the source NAME of this KIND, also after it was paused because of an error."""
+    with opened() as runtime, runtime.db.write() as db:
+        row = _existing(db, kind, name)
+        row.active, row.state, row.reason, row.failures, row.next_try_at = True, "running", None, 0, None
+    note(f"{kind}/{name} is heard again")
+
+
+@source.command(epilog="Example: ripplewatch source remove feed 'Company blog' --yes")
+@click.argument("kind")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove(kind: str, name: str, yes: bool) -> None:
+    """Remove the source NAME of this KIND. What was heard there stays."""
+    with opened() as runtime:
+        with runtime.db.read() as db:
+            _existing(db, kind, name)
+        if not yes:
+            click.confirm(f"Remove {kind}/{name}?", abort=True, err=True)
+        with runtime.db.write() as db:
+            db.delete(_existing(db, kind, name))
+    note(f"removed {kind}/{name}")
+
+
+def _existing(db: Session, kind: str, name: str) -> Source:
+    found = db.scalar(select(Source).where(Source.kind == kind, Source.name == name))
+    if found is None:
+        raise BadInput(f"no source {name!r} of kind {kind}; `ripplewatch source list` shows them all")
+    return found
+
+
+def _shown(row: Source) -> dict[str, object]:
+    """The source's settings; of what its kind calls a secret (or no longer knows) only that it is there."""
+    known = {
+        asked.name for kind in source_form.kinds() if kind.kind == row.kind for asked in kind.fields if not asked.secret
+    }
+    return {name: value if name in known else "set, not shown" for name, value in row.settings.items()}
+
+
+def _adding(kind: type[Kind]) -> click.Command:
+    options = [
+        click.Option(
+            [f"--{asked.name.replace('_', '-')}", f"field_{asked.name}"],
+            required=asked.required,
+            help=" ".join(filter(None, (asked.help, asked.example and f"Such as {asked.example}"))),
+        )
+        for asked in kind.fields
+    ]
+    options.append(click.Option(["--name"], default=kind.title, show_default=True, help="What you call it."))
+    options.append(click.Option(["--brand"], help="Slug of a brand whose own place this is: all of it is kept."))
+    given = [
+        f"--{asked.name.replace('_', '-')} {shlex.quote(asked.example)}" for asked in kind.fields if asked.required
+    ]
+    return click.Command(
+        kind.kind,
+        params=list(options),
+        callback=partial(_add, kind),
+        help=kind.about,
+        epilog=" ".join(("Example: ripplewatch source add", kind.kind, *given)),
+    )
+
+
+def _add(kind: type[Kind], **given: str | None) -> None:
+    form = {name: value for name, value in given.items() if value is not None}
+    with opened() as runtime, runtime.db.write() as db:
+        read = source_form.read(db, runtime, kind, form)
+        if read.errors:
+            raise BadInput(" ".join(read.errors.values()))
+        source_form.add(db, runtime, read)
+    say({"kind": read.kind, "name": read.name})
