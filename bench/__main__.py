@@ -1,0 +1,55 @@
+"""Every measurement, one after the other, as one table: `python -m bench`, or `python -m bench matcher` for some.
+
+A measurement is a module of this folder with `run()`, which gives rows of what was measured and the figure. One that
+fails is reported in the table and the others go on; the exit code then says so.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import sys
+import time
+import traceback
+
+MEASUREMENTS = ("classify", "matcher", "imports", "startup")
+
+Rows = list[tuple[str, str]]
+
+
+def main(names: list[str]) -> int:
+    """Run the named measurements (all without names) and print their table; 1 if any failed, 2 for a wrong name."""
+    if unknown := sorted(set(names) - set(MEASUREMENTS)):
+        print(f"no measurement {', '.join(unknown)}; there are: {', '.join(MEASUREMENTS)}", file=sys.stderr)
+        return 2
+    rows: Rows = [("machine", f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")]
+    failed = []
+    for name in names or MEASUREMENTS:
+        print(f"measuring {name} ...", file=sys.stderr, flush=True)
+        try:
+            rows += _timed(name)
+        except Exception as error:  # noqa: BLE001 - one that fails must not hide the figures of the others
+            traceback.print_exc()
+            rows.append((name, f"failed: {type(error).__name__}: {error}"))
+            failed.append(name)
+    print(table(rows))
+    return 1 if failed else 0
+
+
+def _timed(name: str) -> Rows:
+    started = time.monotonic()
+    rows: Rows = importlib.import_module(f"bench.{name}").run()
+    return [*rows, (f"({name} measured in", f"{time.monotonic() - started:.0f} s)")]
+
+
+def table(rows: Rows) -> str:
+    """The rows as a Markdown table whose columns line up in a terminal as well."""
+    rows = [(what, figure.replace("\n", " ")) for what, figure in rows]
+    width = max(len(what) for what, _ in rows)
+    lines = [f"| {what:<{width}} | {figure} |" for what, figure in rows]
+    return "\n".join([f"| {'what':<{width}} | figure |", f"|{'-' * (width + 2)}|---|", *lines])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
