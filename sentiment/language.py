@@ -58,7 +58,9 @@ def identify(text: str, declared: str | None = None) -> Language:
     if _foreign_script(words):
         return Language(best if sure >= AT_LEAST else UNDETERMINED, english=False)
     clear = likely[best] >= CLEARLY * max(likely["en"], 1e-9) and (likely[best] >= AT_LEAST or english < 1e-3)
-    return Language(best, english=False) if clear else Language(UNDETERMINED, english=True)
+    if clear:
+        return Language(best, english=False)
+    return Language(prior if prior == "en" else UNDETERMINED, english=True)
 
 
 def _foreign_script(words: str) -> bool:

@@ -62,6 +62,7 @@ class Description:
     name: str
     version: str
     length: int
+    width: int
     labels: tuple[str, ...]
     temperature: float
     complaint: Decision | None
@@ -78,6 +79,7 @@ class Description:
                 name=found["name"],
                 version=found["version"],
                 length=found["length"],
+                width=found["width"],
                 labels=tuple(sentiment["labels"]),
                 temperature=sentiment["temperature"],
                 complaint=complaint and Decision(complaint["scale"], complaint["shift"], tuple(complaint["unsure"])),
@@ -125,12 +127,12 @@ class OnnxClassifier:
         ]
 
     def embed(self, texts: Sequence[str]) -> Floats:
-        """Unit vectors (texts x 384) in order, whatever the language; a text without content is all zeros."""
+        """Unit vectors in order, whatever the language; a text without content is all zeros. Bundled: texts x 384."""
         ready = [normalise(text) for text in texts]
         outputs = self._run({text for text in ready if text})
-        nothing = np.zeros(384, dtype=np.float32)
+        nothing = np.zeros(self._described.width, dtype=np.float32)
         rows = [outputs[text].embedding if text else nothing for text in ready]
-        return np.stack(rows) if rows else np.zeros((0, 384), dtype=np.float32)
+        return np.stack(rows) if rows else nothing[None][:0]
 
     def _verdict(self, language: str, english: bool, output: _Output | None) -> Verdict:
         described = self._described

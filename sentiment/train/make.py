@@ -106,7 +106,14 @@ def _describe(network: Network, tokenizer: PreTrainedTokenizerFast, corpus: Corp
         complaint = {"scale": scale, "shift": shift, "unsure": fit_unsure(chances)}
         before["macro_f1"] = macro_f1(truth, (chances >= 0.5).astype(int))
     sentiment = {"labels": list(SENTIMENTS), "temperature": fit_temperature(logits, labels)}
-    return {"name": NAME, "length": LENGTH, "sentiment": sentiment, "complaint": complaint, "before_int8": before}
+    return {
+        "name": NAME,
+        "length": LENGTH,
+        "width": network.width,
+        "sentiment": sentiment,
+        "complaint": complaint,
+        "before_int8": before,
+    }
 
 
 def _write(network: Network, options: Options, described: dict[str, Any]) -> None:

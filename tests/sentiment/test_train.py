@@ -1,0 +1,141 @@
+"""A small training run, end to end: from labelled files to a model that the service loads."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from core.errors import BadInput
+from sentiment.onnx import OnnxClassifier
+from sentiment.train.data import IGNORE, Row, balance, read_corpus, split
+
+needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="needs torch: pip install 'ripplewatch[torch]'")
+
+WORDS = {
+    "positive": ["love", "great", "thanks", "brilliant"],
+    "negative": ["broken", "late", "refund", "awful"],
+    "neutral": ["today", "shop", "monday", "train"],
+}
+FILLER = ["the", "my", "is", "at", "it", "was", "so", "and"]
+
+
+def write_data(folder: Path) -> Path:
+    """200 rows in which a word of its own gives every label away."""
+    chance = random.Random(7)
+    made = []
+    for number in range(200):
+        label = list(WORDS)[number % 3]
+        made.append((str(number), label, " ".join([*chance.sample(FILLER, 4), *chance.choices(WORDS[label], k=3)])))
+    (folder / "sentiment").mkdir(parents=True)
+    (folder / "complaints").mkdir()
+    for name, rows in (("train", made[:160]), ("val", made[160:])):
+        lines = ["\t".join(row) for row in rows]
+        (folder / "sentiment" / f"{name}.tsv").write_text("\n".join(["id\tlabel\ttext", *lines]) + "\n")
+    with (folder / "complaints" / "train.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "text", "label", "domain"])
+        for number, label, text in made:
+            domain = "food" if label == "negative" or int(number) % 2 else "random_tweet"
+            writer.writerow([number, text + f" {number}", int(label == "negative"), domain])
+    return folder
+
+
+def write_encoder(folder: Path) -> Path:
+    """A BERT of two narrow layers with random weights."""
+    import torch  # noqa: PLC0415 - an extra
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors  # noqa: PLC0415 - with it
+    from transformers import BertConfig, BertModel  # noqa: PLC0415 - needs torch
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    known = [*special, *FILLER, *(word for words in WORDS.values() for word in words)]
+    tokenizer = Tokenizer(models.WordLevel({word: index for index, word in enumerate(known)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    torch.manual_seed(3)
+    config = BertConfig(
+        vocab_size=len(known), hidden_size=64, num_hidden_layers=2, num_attention_heads=4, intermediate_size=128
+    )
+    BertModel(config).save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+def train(*arguments: str) -> dict[str, dict[str, float]]:
+    from sentiment.train.__main__ import main  # noqa: PLC0415 - what is under test
+
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0, done.output
+    figures: dict[str, dict[str, float]] = json.loads(done.stdout)
+    return figures
+
+
+@needs_torch
+@pytest.mark.filterwarnings("default")  # torch and transformers warn of each other's plans
+def test_one_command_makes_a_model_that_has_learned(tmp_path: Path) -> None:
+    data, encoder = write_data(tmp_path / "data"), write_encoder(tmp_path / "encoder")
+    common = ("--data", str(data), "--encoder", str(encoder))
+    sys.argv = ["train", *common]
+    figures = train(*common, "--out", str(tmp_path / "model"), "--fp32", str(tmp_path / "fp32"), "--epochs", "60")
+    assert figures["sentiment"]["macro_recall"] > 0.9
+    assert figures["complaint"]["macro_f1"] > 0.9
+    assert abs(figures["sentiment"]["macro_recall"] - figures["before_int8"]["macro_recall"]) < 0.1
+    classifier = OnnxClassifier(tmp_path / "model")
+    bad, good = classifier.classify(["my refund is so late awful", "it was great thanks love"], ["en", "en"])
+    assert (bad.sentiment, bad.complaint, good.sentiment, good.complaint) == ("negative", True, "positive", False)
+    assert classifier.embed(["the shop"]).shape == (1, 64)
+    card = (tmp_path / "model" / "MODEL_CARD.md").read_text()
+    assert classifier.name in card
+    assert str(tmp_path) not in card
+    again = train(*common, "--out", str(tmp_path / "again"), "--trained", str(tmp_path / "fp32"))
+    assert again == figures
+
+
+@needs_torch
+@pytest.mark.filterwarnings("default")  # torch and transformers warn of each other's plans
+def test_a_model_made_without_complaints_is_unsure_of_every_text(tmp_path: Path) -> None:
+    data, encoder = write_data(tmp_path / "data"), write_encoder(tmp_path / "encoder")
+    (data / "complaints" / "train.csv").unlink()
+    train("--data", str(data), "--encoder", str(encoder), "--out", str(tmp_path / "model"), "--without", "complaints")
+    (verdict,) = OnnxClassifier(tmp_path / "model").classify(["my refund is late"])
+    assert (verdict.complaint, verdict.complaint_score) == (None, None)
+    assert "Made without a complaint head" in (tmp_path / "model" / "MODEL_CARD.md").read_text()
+
+
+def test_no_text_is_both_trained_and_tuned_on(tmp_path: Path) -> None:
+    corpus = read_corpus(write_data(tmp_path))
+    trained = {row.text for row in corpus.train if row.complaint != IGNORE}
+    held = {row.text for row in corpus.complaint_val}
+    assert not trained & held
+    assert len(held) == pytest.approx(40, abs=2)
+    assert {row.domain for row in corpus.complaint_val} == {"food", "random_tweet"}
+    assert read_corpus(tmp_path) == corpus
+
+
+def test_a_repeated_text_stays_on_one_side_of_the_split() -> None:
+    rows = [Row(f"text {number % 10}", complaint=1, domain="food") for number in range(100)]
+    trained, held = split(rows, seed=1)
+    assert not {row.text for row in trained} & {row.text for row in held}
+
+
+def test_rare_classes_weigh_more() -> None:
+    weights = balance([0, 1, 1, 1, IGNORE], 2)
+    assert weights == [2.0, pytest.approx(2 / 3)]
+
+
+def test_labels_and_files_that_are_wrong_are_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"cannot read .*train\.tsv"):
+        read_corpus(tmp_path)
+    data = write_data(tmp_path / "data")
+    (data / "complaints" / "train.csv").write_text("id,text,label,domain\n1,x,maybe,food\n")
+    with pytest.raises(BadInput, match=r"train\.csv, record 2: label 'maybe'"):
+        read_corpus(data)
