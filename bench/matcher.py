@@ -24,11 +24,11 @@ POSTS = 40_000
 GOAL = 20_000
 """Posts a second: a whole network's public stream."""
 
-_FREQUENT = (  # the most frequent first
+_FREQUENT = (  # noqa: SIM905 (the most frequent first; a list of quoted words is harder to read)
     "the to i a and is in it you of for on my that at with me this so be have just not but are was can't they we it's "
     "no get up if do out what all your when like one now go i'm about from don't love how still why got good day new "
     "time know today back see want think will can please never service order waiting late app help"
-).split()  # noqa: SIM905 (a list of quoted words is harder to read)
+).split()
 _SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe ri so tu va we xi yo zu ran mel ten kor bir lin das nor gil".split()  # noqa: SIM905
 _EXTRAS = ("😡", "🙄", "❤️", "…", "“really”", "naïve", "ありがとう", "https://example.com/a1B2", "won’t", "& more")
 

@@ -53,7 +53,7 @@ _QUOTES = {**dict.fromkeys('"“”„‟＂', '"“”„‟＂'), "«": "»", 
 _MINUS = "-‐–—−－"
 _OPEN, _CLOSE, _STARS = "(（", ")）", "*＊"
 _BLANK = "\ufeff\u200b\u2060"  # what copying leaves behind
-_WORD = re.compile(rf"[^\s{_OPEN}{_CLOSE}{''.join(_QUOTES)}{_BLANK}]+")
+_WORD = re.compile(rf"[^\s{_OPEN}{_CLOSE}{''.join(_QUOTES)}]+")
 _FIELD = re.compile(r"([A-Za-z_]+):(.*)", re.DOTALL)
 _HOST = re.compile(r"(?:[\w-]+\.)+[^\W\d_][\w-]+")
 
@@ -146,7 +146,7 @@ def _check_minus(text: str, at: int) -> None:
 def _word(text: str, at: int) -> tuple[_Token, int]:
     found = _WORD.match(text, at)
     assert found is not None
-    word, end = found[0], found.end()
+    word, end = found[0].rstrip(_BLANK), found.end()
     if word in _OPERATORS:
         return _Token(_OPERATORS[word], word, at), end
     if word == "NEAR" or word.startswith("NEAR/"):

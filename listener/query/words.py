@@ -28,9 +28,13 @@ import regex
 MARKS = "#@$"
 """The characters that turn the word behind them into a hashtag, a handle or a cashtag."""
 
-_NO_SPACES = regex.compile(
-    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u30fc\u3006]"
+# Thai, Lao, Burmese, Khmer, Han, Kana, Bopomofo; and Hangul. What in these ranges is no letter never gets this far.
+_SPACELESS = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u3130\u3190-\u31ff\u3400-\u9fff\uf900-\ufaff"
+    "\U0001aff0-\U0001b16f\U00020000-\U0003ffff"
 )
+_HANGUL = "\u1100-\u11ff\u3131-\u318f\ua960-\ua97f\uac00-\ud7ff"
+_RUN = re.compile(rf"[{MARKS}]?[{_SPACELESS}{_HANGUL}]+")
 _ACCENT = regex.compile(
     r"(?V1)[\p{M}&&[\p{Inherited}\p{Latin}\p{Greek}\p{Cyrillic}\p{Hebrew}\p{Arabic}\p{Syriac}]--[\u3099\u309a]]"
 )
@@ -50,7 +54,7 @@ _BY_HAND = {
 _LETTERS = {"ı": "i", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th"}
 
 # Control characters never survive the table, so they can mark borders while a text is on its way.
-_RUN, _JOINT, _PICTURE, _FLAG = "\x01", "\x02", "\x03", "\x04"
+_JOINT, _PICTURE, _FLAG = "\x01", "\x02", "\x03"
 _TABLE_LIMIT = 50_000
 
 _DOMAIN = r"(?<![\w@.-])(?:[\w-]++\.)+"
@@ -59,21 +63,16 @@ _ENDINGS = (
     "|at|ch|se|no|dk|fi|ie|pt|pl|cz|gr|tr|ru|ua|in|jp|kr|cn|au|nz|ca|br|mx|ar|za|il|sa|ae|id|sg|hk|tw|th|vn|my|ph"
 )
 # A link ends at white space and where a script without spaces goes on; a bare name is one only with a path.
-_REST = r"[^\s<>\"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af\uff08-\uff0f]"
+_REST = rf"[^\s<>\"\uff08-\uff0f{_SPACELESS}{_HANGUL}]"
 _LINK = re.compile(rf"[hHwW](?<![A-Za-z0-9].)(?:(?<=[hH])[tT][tT][pP][sS]?://|(?<=[wW])[wW]{{2}}\.){_REST}+", re.DOTALL)
 _BARE_LINK = re.compile(rf"{_DOMAIN}(?:{_ENDINGS})/{_REST}*", re.IGNORECASE)
 _INNER_DOT = re.compile(r"\.\w")  # begins with a literal, so most texts are passed over at the speed of memchr
 _HOST = re.compile(r"(?:[hH][tT][tT][pP][sS]?://(?:[^\s/@?#]*@)?|(?<![\w@.\-/=?&#%~+]))((?:[\w-]++\.)+[^\W\d_][\w-]+)")
 
-_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 # What the table leaves is a letter unless it is one of these. A tag keeps its underscores: @acme_ is not @acme.
 _SIGNS = "#@$&+'_♯"
 _SIGN = re.compile(rf"[{_SIGNS}](?:(?<=[#@$])(?<![^ #@$&+'♯].)_*[^ {_SIGNS}][^ #@$&+'♯]*|(?<=\+)\++)?")
-_UNIT = regex.compile(
-    r"(?V1)[[\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u30fc\u3006]--\p{M}]\p{M}*"
-    r"|[^ #@$'+♯\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u30fc\u3006]+"
-    r"(?: ' [^ ]+)*(?: (?:[+]+|♯))*"
-)
+_UNIT = regex.compile(rf"(?V1)[[{_SPACELESS}]--\p{{M}}]\p{{M}}*|[^ #@$'+♯{_SPACELESS}]+(?: ' [^ ]+)*(?: (?:[+]+|♯))*")
 
 
 def words(text: str) -> str:
@@ -107,7 +106,7 @@ def unit_starts(form: str) -> list[int]:
 
 def is_run(character: str) -> bool:
     """Whether a character belongs to a script in which a term matches without borders around it."""
-    return _NO_SPACES.match(character) is not None
+    return _RUN.fullmatch(character) is not None
 
 
 def without_links(text: str) -> str:
@@ -168,19 +167,15 @@ def _fold_simple(character: str) -> str:
     category = unicodedata.category(character)
     if category in ("Cf", "Cc", "Cs") or _ACCENT.match(character):
         return ""
-    if category[0] not in "LNM":
-        return " "
-    return f"{_RUN}{character}{_RUN}" if is_run(character) or character in "\u3099\u309a" else character
+    return character if category[0] in "LNM" else " "
 
 
 def _fold(text: str) -> str:
     """Fold what is not ASCII in a text whose ASCII part is folded already."""
-    folded = _NOT_ASCII.sub(lambda run: run[0].translate(_TABLE), text)
-    if _RUN in folded:
-        folded = folded.replace(_RUN * 2, "")
-        for mark in MARKS:
-            folded = folded.replace(mark + _RUN, mark)
-        folded = folded.replace(_RUN, " ")
+    folded = _CHANGING.sub(lambda piece: piece[0].translate(_TABLE), text)
+    if folded.isascii():
+        return folded
+    folded = _RUN.sub(lambda run: f" {run[0]} ", folded)
     if "\u200d" in folded:
         folded = _join_emoji(folded)
     if _FLAG in folded:
@@ -213,7 +208,19 @@ def _set_apart(found: re.Match[str]) -> str:
 
 
 _NO_LETTER = frozenset(_SIGNS + " ")
+
+
+def _unchanged(first: int, last: int) -> str:
+    """The characters of a range that are folded already, to be written into a character class."""
+    return "".join(chr(code) for code in range(first, last + 1) if _fold_character(chr(code)) == chr(code))
+
+
 _TABLE = _Table()
+# Most letters of scripts without case are folded already, and passing them over is several times as fast.
+_STEADY = "".join(
+    _unchanged(*span) for span in ((0x430, 0x44F), (0x5D0, 0x64A), (0x904, 0x94D), (0xE01, 0xE4E), (0x3041, 0x30FC))
+)
+_CHANGING = re.compile(rf"[^\x00-\x7f{_STEADY}\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]+")
 # UTF-8 keeps every byte of other characters above 127, so that a table of bytes folds the ASCII ones in one go.
 _ASCII_DROPPED = bytes(code for code in range(128) if not _fold_character(chr(code)))
 _ASCII = bytes(ord(_fold_character(chr(code)) or " ") for code in range(128)) + bytes(range(128, 256))
