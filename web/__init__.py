@@ -1,1 +1,30 @@
-"""Shows: the pages, the API and the command line."""
+"""Shows: the pages, the API and the command line. `create_app(runtime)` makes the pages."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from core import secrets
+from core.runtime import Runtime
+from web import auth, brands, case, current, guide, health, inbox, people, playbook, security, setup, shell, sources
+
+_LARGEST_FORM = 1_000_000
+
+
+def create_app(runtime: Runtime) -> Flask:
+    """The pages on top of `runtime`, as a WSGI application."""
+    app = Flask(__name__)
+    app.config.update(
+        SECRET_KEY=secrets.session_key(runtime.settings),
+        MAX_CONTENT_LENGTH=_LARGEST_FORM,
+        MAX_FORM_MEMORY_SIZE=_LARGEST_FORM,
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    current.init_app(app, runtime)
+    security.init_app(app, runtime.settings)
+    auth.init_app(app, runtime.clock)  # before CSRF: who is not signed in is asked to sign in, whatever they sent
+    security.protect_forms(app)
+    shell.init_app(app)
+    for page in (auth, setup, guide, inbox, case, brands, sources, playbook, people, health):
+        app.register_blueprint(page.pages)
+    return app

@@ -1,0 +1,138 @@
+"""What the forms of a case do, by the last part of their address. Each gives the sentence that tells it was done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.clock import Clock
+from core.errors import BadInput
+from core.runtime import Runtime
+from core.tables import Brand, Case
+from responder import cases
+from web import words
+
+DISMISSALS = ("not about us", "no complaint", "needs no answer", "answered elsewhere", "spam or abuse")
+"""Why cases are mostly dismissed; anything else can be typed."""
+
+UNDO = {
+    "dismiss": "reopen",
+    "snooze": "reopen",
+    "answer_by_hand": "reopen",
+    "approve": "withdraw",
+    "claim": "release",
+    "take_over": "release",
+}
+"""Which verb takes another one back."""
+
+_LONGEST_WHY = 300
+_MORNING = time(9)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A form that was sent: for which case, as which version of it was seen, by whom, and with which fields."""
+
+    db: Session
+    runtime: Runtime
+    case_id: int
+    version: int
+    user_id: int
+    form: Mapping[str, str]
+
+    @property
+    def who(self) -> tuple[Session, Clock, int, int, int]:
+        """What every verb of responder/cases.py begins with."""
+        return self.db, self.runtime.clock, self.case_id, self.version, self.user_id
+
+
+def _approve(asked: Asked) -> str:
+    reply = cases.approve(*asked.who, asked.form.get("text", ""), account=asked.form.get("account", ""))
+    return f"Approved. It goes out as {reply.account}." if reply.account else "Approved. It goes out now."
+
+
+def _withdraw(asked: Asked) -> str:
+    cases.withdraw(*asked.who)
+    return "Taken back before it went out. The text is your draft again."
+
+
+def _answered(asked: Asked) -> str:
+    cases.answer_by_hand(*asked.who, asked.form.get("text", ""), asked.form.get("url", "").strip() or None)
+    return "Marked as answered by hand."
+
+
+def _claim(asked: Asked) -> str:
+    cases.claim(*asked.who, take_over="take_over" in asked.form)
+    return "This case is yours."
+
+
+def _release(asked: Asked) -> str:
+    cases.release(*asked.who)
+    return "Others can take this case now."
+
+
+def _dismiss(asked: Asked) -> str:
+    why = asked.form.get("other", "").strip() or asked.form.get("why", "")
+    if not why:
+        raise BadInput("Say why this case needs no answer.")
+    cases.dismiss(*asked.who, why[:_LONGEST_WHY])
+    return f"Dismissed: {why[:_LONGEST_WHY]}."
+
+
+def _snooze(asked: Asked) -> str:
+    zone = _zone(asked)
+    until = _until(asked.form, asked.runtime.clock.now(), ZoneInfo(zone))
+    cases.snooze(*asked.who, until)
+    return f"Snoozed until {words.clock(until, zone)}."
+
+
+def _reopen(asked: Asked) -> str:
+    cases.reopen(*asked.who)
+    return "Back in the inbox."
+
+
+def _unsure(asked: Asked) -> str:
+    there = asked.form.get("there")
+    if there not in {"yes", "no"}:
+        raise BadInput("Say whether the reply is on the platform.")
+    cases.decide_unsure(*asked.who, is_there=there == "yes")
+    return "Marked as sent." if there == "yes" else "Marked as not sent. The text is in the box: approve it again."
+
+
+def _until(form: Mapping[str, str], now: datetime, zone: ZoneInfo) -> datetime:
+    """When a snooze ends: in an hour, at nine on the next day or Monday, or at a time of the brand's clock."""
+    local, choice = now.astimezone(zone), form.get("for", "")
+    if choice == "hour":
+        return now + timedelta(hours=1)
+    if choice in {"tomorrow", "monday"}:
+        days = 1 if choice == "tomorrow" else 7 - local.weekday()
+        return datetime.combine(local.date() + timedelta(days=days), _MORNING, zone).astimezone(UTC)
+    try:
+        picked = datetime.fromisoformat(form.get("until", ""))
+    except ValueError:
+        raise BadInput("Pick a day and a time to snooze until.") from None
+    return picked.replace(tzinfo=zone).astimezone(UTC)
+
+
+def _zone(asked: Asked) -> str:
+    zone = select(Brand.timezone).join(Case, Case.brand_id == Brand.id).where(Case.id == asked.case_id)
+    return asked.db.scalar(zone) or "UTC"
+
+
+ACTIONS: Mapping[str, Callable[[Asked], str]] = {
+    "approve": _approve,
+    "withdraw": _withdraw,
+    "answered": _answered,
+    "claim": _claim,
+    "release": _release,
+    "dismiss": _dismiss,
+    "snooze": _snooze,
+    "reopen": _reopen,
+    "unsure": _unsure,
+}
+"""The last part of the address, and what it does."""

@@ -1,0 +1,45 @@
+"""What a view may ask about the request that it answers: the runtime, who asks, and how the answer is wanted."""
+
+from __future__ import annotations
+
+from typing import cast
+from urllib.parse import urlsplit
+
+from flask import Flask, current_app, request
+from flask_login import current_user
+
+from core.runtime import Runtime
+from web.user import SignedIn
+
+
+def init_app(app: Flask, runtime: Runtime) -> None:
+    """Let views find the runtime."""
+    app.extensions["ripplewatch"] = runtime
+
+
+def runtime() -> Runtime:
+    """Settings, database, clock and queue of this process."""
+    return cast("Runtime", current_app.extensions["ripplewatch"])
+
+
+def user() -> SignedIn | None:
+    """Who asks; None before they have signed in."""
+    return cast("SignedIn", current_user) if current_user.is_authenticated else None
+
+
+def user_id() -> int:
+    """The id of who asks, for views that only those see who have signed in."""
+    return cast("SignedIn", current_user).id
+
+
+def wants_fragment() -> bool:
+    """Whether htmx asks for a part of a page. Going back in history it asks for all of it."""
+    return request.headers.get("HX-Request-Type") == "partial"
+
+
+def local_path(given: str | None, default: str = "/") -> str:
+    """`given` if it is a path on this site, else `default`: nobody is sent to another site through us."""
+    if not given or not given.startswith("/") or given.startswith("//") or "\\" in given or not given.isprintable():
+        return default
+    parts = urlsplit(given)
+    return default if parts.scheme or parts.netloc else given

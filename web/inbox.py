@@ -1,0 +1,94 @@
+"""The inbox: the cases that wait for a person, the most urgent first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from core.tables import Brand, Case, Source
+from core.types import SENTIMENTS, UNSUPPORTED
+from web import current
+from web.queries import inbox
+from web.queries.inbox import GROUPS, Wanted
+
+pages = Blueprint("inbox", __name__)
+
+FILTERS = ("state", "brand", "platform", "sentiment", "mine", "text")
+_LONGEST_SEARCH = 200
+
+
+@pages.get("/")
+def cases() -> ResponseReturnValue:
+    """List the cases that are wanted, with room for the one that is opened."""
+    with current.runtime().db.read() as db:
+        return render_template("inbox/inbox.html", **listing(db, request.args))
+
+
+@pages.get("/more")
+def more() -> ResponseReturnValue:
+    """The next page of rows, for the list that grows at its end."""
+    with current.runtime().db.read() as db:
+        shown = listing(db, request.args)
+    return render_template("inbox/_rows.html" if current.wants_fragment() else "inbox/inbox.html", **shown)
+
+
+@pages.get("/fresh")
+def fresh() -> ResponseReturnValue:
+    """How many cases have come since the list was made: said above it, so that it never jumps."""
+    with current.runtime().db.read() as db:
+        count = inbox.newer(db, wanted(request.args), request.args.get("newest", 0, int))
+    return render_template(
+        "inbox/_fresh.html", count=count, chosen=chosen(request.args), newest=request.args.get("newest")
+    )
+
+
+def listing(db: Session, args: Mapping[str, str]) -> dict[str, Any]:
+    """All that the list of cases shows."""
+    want = wanted(args)
+    page = inbox.page(db, want, args.get("after"))
+    return {
+        "page": page,
+        "wanted": want,
+        "chosen": chosen(args),
+        "newest": inbox.newest(db),
+        "groups": GROUPS,
+        "counts": inbox.counts(db),
+        "most": inbox.MOST_COUNTED,
+        "shares": inbox.shares(db, want.group),
+        "brands": db.scalars(select(Brand).order_by(Brand.name)).all(),
+        "platforms": inbox.platforms(db),
+        "sentiments": (*SENTIMENTS, UNSUPPORTED),
+        "waiting_for": None if page.rows or want.narrowed else _next_step(db),
+    }
+
+
+def wanted(args: Mapping[str, str]) -> Wanted:
+    """What a person chose, as far as it makes sense."""
+    user = current.user()
+    return Wanted(
+        GROUPS.get(args.get("state", ""), GROUPS["todo"]),
+        args.get("brand", ""),
+        args.get("platform", ""),
+        args.get("sentiment", ""),
+        args.get("text", "").strip()[:_LONGEST_SEARCH],
+        user.id if user and args.get("mine") else None,
+    )
+
+
+def chosen(args: Mapping[str, str]) -> dict[str, Any]:
+    """The filters in an address, to be carried from page to page."""
+    return {name: args[name] for name in FILTERS if args.get(name)}
+
+
+def _next_step(db: Session) -> str:
+    """What an empty inbox waits for: a brand, a source, mentions, or nothing at all."""
+    if not db.scalar(select(exists().where(Brand.id > 0))):
+        return "brand"
+    if not db.scalar(select(exists().where(Source.id > 0))):
+        return "source"
+    return "nothing" if db.scalar(select(exists().where(Case.id > 0))) else "mentions"

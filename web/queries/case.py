@@ -1,0 +1,137 @@
+"""Everything that the page of one case shows, read in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session, joinedload
+
+from core.tables import Audit, Case, CaseMention, Draft, Mention, Reply, User, Verdict
+
+_THREAD = 30
+_EARLIER = 5
+_HISTORY = 100
+_PARENTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class InThread:
+    """A mention around the case's own; `why` says how it came to the case, if it did."""
+
+    mention: Mention
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One audit row, and the name of who it was; None is the service itself."""
+
+    row: Audit
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A case with all that belongs to it; lists are in the order in which they are shown."""
+
+    case: Case
+    verdict: Verdict | None
+    thread: Sequence[InThread]
+    earlier: Sequence[Mention]
+    drafts: Sequence[Draft]
+    replies: Sequence[Reply]
+    history: Sequence[Done]
+    approvers: dict[int, str]
+
+    @property
+    def reply(self) -> Reply | None:
+        """The newest reply, sent or not."""
+        return self.replies[-1] if self.replies else None
+
+
+def whole(db: Session, case_id: int) -> Whole | None:
+    """The case, or None if there is none of this id."""
+    post = joinedload(Case.mention)
+    row = db.get(
+        Case,
+        case_id,
+        options=[
+            post.joinedload(Mention.author),
+            post.joinedload(Mention.source),
+            joinedload(Case.brand),
+            joinedload(Case.owner),
+        ],
+    )
+    if row is None:
+        return None
+    replies = db.scalars(select(Reply).where(Reply.case_id == case_id).order_by(Reply.turn)).all()
+    return Whole(
+        row,
+        db.scalars(select(Verdict).where(Verdict.mention_id == row.mention_id).order_by(Verdict.id.desc())).first(),
+        _thread(db, row),
+        _earlier(db, row.mention),
+        _drafts(db, case_id),
+        replies,
+        _history(db, case_id),
+        _names(db, [reply.approved_by for reply in replies if reply.approved_by]),
+    )
+
+
+def _thread(db: Session, row: Case) -> list[InThread]:
+    """What stands around the mention, oldest first: parents, the rest of the conversation, and what joined the case."""
+    post = row.mention
+    joined = {
+        link.mention_id: link.why for link in db.scalars(select(CaseMention).where(CaseMention.case_id == row.id))
+    }
+    roots = {one for one in (post.conversation, post.native_id) if one}
+    near = or_(
+        Mention.id.in_(joined), and_(Mention.platform == post.platform, Mention.conversation.in_(roots)),
+        and_(Mention.platform == post.platform, Mention.native_id.in_(roots)),
+    )  # fmt: skip
+    query = select(Mention).options(joinedload(Mention.author)).where(near).order_by(Mention.created_at, Mention.id)
+    found = {mention.id: mention for mention in [*_parents(db, post), *db.scalars(query.limit(_THREAD))]}
+    found.pop(post.id, None)
+    in_order = sorted(found.values(), key=lambda mention: (mention.created_at, mention.id))
+    return [InThread(mention, joined.get(mention.id)) for mention in in_order]
+
+
+def _parents(db: Session, post: Mention) -> list[Mention]:
+    """What the mention answers, as far up as we have heard it."""
+    found: list[Mention] = []
+    wanted = post.reply_to
+    while wanted and len(found) < _PARENTS:
+        query = select(Mention).options(joinedload(Mention.author))
+        above = db.scalars(query.where(Mention.platform == post.platform, Mention.native_id == wanted)).first()
+        if above is None or above in found:
+            break
+        found.append(above)
+        wanted = above.reply_to
+    return found
+
+
+def _earlier(db: Session, post: Mention) -> Sequence[Mention]:
+    """What the same author said before, newest first."""
+    before = (Mention.author_id == post.author_id, Mention.created_at < post.created_at, Mention.deleted_at.is_(None))
+    return db.scalars(select(Mention).where(*before).order_by(Mention.created_at.desc()).limit(_EARLIER)).all()
+
+
+def _drafts(db: Session, case_id: int) -> Sequence[Draft]:
+    """Suggested replies, best first; what a person wrote so far is not among them (see `own_draft`)."""
+    suggested = select(Draft).where(Draft.case_id == case_id, Draft.origin != "person")
+    return db.scalars(suggested.order_by(Draft.score.desc().nulls_last(), Draft.id)).all()
+
+
+def own_draft(db: Session, case_id: int) -> Draft | None:
+    """What a person has written so far."""
+    return db.scalars(select(Draft).where(Draft.case_id == case_id, Draft.origin == "person")).first()
+
+
+def _history(db: Session, case_id: int) -> list[Done]:
+    query = select(Audit, User.name).outerjoin(User, User.id == Audit.user_id).where(Audit.case_id == case_id)
+    return [Done(row, name) for row, name in db.execute(query.order_by(Audit.id.desc()).limit(_HISTORY))]
+
+
+def _names(db: Session, ids: Sequence[int]) -> dict[int, str]:
+    return {row.id: row.name for row in db.scalars(select(User).where(User.id.in_(ids)))}

@@ -1,0 +1,96 @@
+"""How the pages say things: times, numbers, names of platforms and states. Every function gives plain text."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from core.types import UNSUPPORTED
+from listener import source
+from responder.states import TRANSITIONS
+
+STATES = {
+    "new": "New",
+    "drafted": "Draft ready",
+    "approved": "Waiting to send",
+    "sending": "Being sent",
+    "sent": "Sent",
+    "failed": "Not sent",
+    "unsure": "Unsure if sent",
+    "answered_by_hand": "Answered by hand",
+    "dismissed": "Dismissed",
+    "snoozed": "Snoozed",
+}
+
+_OTHER_ACTIONS = {"open": "opened the case"}
+_PLATFORMS = {"x": "X", "hackernews": "Hacker News", "youtube": "YouTube"}
+_UNITS = (("min", 60), ("h", 3600), ("d", 86400))
+
+
+def span(seconds: float) -> str:
+    """A length of time in one unit: "3 min", "5 h", "2 d"; web/static/page.js says it the same way."""
+    seconds = abs(seconds)
+    if seconds < 60:
+        return "under 1 min"
+    word, size = next(unit for unit in reversed(_UNITS) if seconds >= unit[1])
+    return f"{int(seconds // size)} {word}"
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """How long ago a moment was."""
+    return "just now" if (now - moment).total_seconds() < 60 else f"{span((now - moment).total_seconds())} ago"
+
+
+def due(moment: datetime, now: datetime) -> str:
+    """How much time is left until a moment, or how long ago it has passed."""
+    left = (moment - now).total_seconds()
+    return f"due in {span(left)}" if left >= 0 else f"{span(left)} overdue"
+
+
+def clock(moment: datetime, zone: str = "UTC") -> str:
+    """A moment as people of a time zone write it, with the zone's name where it is not obvious."""
+    local = moment.astimezone(ZoneInfo(zone))
+    return f"{local.day} {local:%b %Y, %H:%M} {local:%Z}"
+
+
+def short(number: int) -> str:
+    """A number in at most four figures: 999, 1.2k, 45k, 3.1M."""
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if abs(number) >= size:
+            value = number / size
+            return f"{value:.1f}".removesuffix(".0") + letter if abs(value) < 10 else f"{value:.0f}{letter}"
+    return str(number)
+
+
+def percent(share: float) -> str:
+    """A share of one as a whole percentage."""
+    return f"{share * 100:.0f} %"
+
+
+@cache
+def platform(name: str) -> str:
+    """What people call a platform."""
+    if name in source.kinds():
+        return source.load(name).title
+    return _PLATFORMS.get(name, name.capitalize())
+
+
+def state(name: str) -> str:
+    """What people call a case's state."""
+    return STATES.get(name, name.capitalize())
+
+
+def sentiment(name: str) -> str:
+    """What people call a sentiment."""
+    return "Language not judged" if name == UNSUPPORTED else name.capitalize()
+
+
+def told(action: str) -> str:
+    """What is told of an action on a case: "approved a reply"."""
+    move = TRANSITIONS.get(action)
+    return move.told if move else _OTHER_ACTIONS.get(action, action.replace("_", " "))
+
+
+FILTERS = (ago, due, clock, short, percent, platform, state, sentiment, told)
+"""What templates can say."""
