@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -89,6 +90,7 @@ class Bluesky:
         self._url = str(context.settings.get("url") or context.process.bluesky_jetstream_url)
         if urlsplit(self._url).scheme not in ("ws", "wss") or not urlsplit(self._url).hostname:
             raise BadInput(f"Jetstream host: {self._url!r} is no WebSocket address (wss://...)")
+        self._opened = ExitStack()
         self._socket: ClientConnection | None = None
         self._at: str | None = None
         self._expected: int | None = None
@@ -112,9 +114,8 @@ class Bluesky:
 
     def close(self) -> None:
         """Close the socket."""
-        socket, self._socket = self._socket, None
-        if socket is not None:
-            socket.close()
+        self._socket = None
+        self._opened.close()
 
     def _connect(self, cursor: str | None) -> None:
         self.close()
@@ -124,13 +125,15 @@ class Bluesky:
             asked["cursor"] = str(self._expected - OVERLAP)
         joint = "&" if urlsplit(self._url).query else "?"
         try:
-            self._socket = connect(
-                f"{self._url}{joint}{urlencode(asked)}",
-                open_timeout=15,
-                close_timeout=2,
-                max_size=MAX_MESSAGE,
-                max_queue=256,
-                user_agent_header="ripplewatch",
+            self._socket = self._opened.enter_context(
+                connect(
+                    f"{self._url}{joint}{urlencode(asked)}",
+                    open_timeout=15,
+                    close_timeout=2,
+                    max_size=MAX_MESSAGE,
+                    max_queue=256,
+                    user_agent_header="ripplewatch",
+                )
             )
         except InvalidStatus as error:
             _refused(error)
