@@ -31,7 +31,7 @@ def main(names: list[str]) -> int:
             rows += _timed(name)
         except Exception as error:  # noqa: BLE001 - one that fails must not hide the figures of the others
             traceback.print_exc()
-            rows.append((name, f"failed: {type(error).__name__}: {error}"))
+            rows.append((name, f"failed: {type(error).__name__}: {str(error).strip().rpartition(chr(10))[2]}"))
             failed.append(name)
     print(table(rows))
     return 1 if failed else 0

@@ -21,6 +21,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -31,6 +32,8 @@ from rq import Queue as RqJobs
 from rq import SimpleWorker
 from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
+from sqlalchemy import delete
+from sqlalchemy.exc import SQLAlchemyError
 
 from core import waiting
 from core.errors import ItemsSetAside
@@ -45,7 +48,10 @@ JOB_SECONDS = 60
 """A job that still finds work after this long nudges its stage again and ends, so that others get their turn."""
 
 RECONNECT_SECONDS = 5.0
-"""How long a worker that lost Redis waits before it tries again."""
+"""How long at most a worker that lost Redis waits before it tries again."""
+
+FORGOTTEN_AFTER = timedelta(days=1)
+"""A process that was last heard of so long ago is history, not trouble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +119,20 @@ def run_stage(runtime: Runtime, stage: Stage, stop: threading.Event | None = Non
 
 def beat(runtime: Runtime, runs: str) -> None:
     """Say in the database that this process is alive and what it runs."""
-    process = f"{socket.gethostname()}-{os.getpid()}-{runs}"
+    now = runtime.clock.now()
     with runtime.db.write() as db:
-        db.merge(Heartbeat(process=process, runs=runs, at=runtime.clock.now()))
+        db.merge(Heartbeat(process=_process(runs), runs=runs, at=now))
+        db.execute(delete(Heartbeat).where(Heartbeat.at < now - FORGOTTEN_AFTER))
+
+
+def retire(runtime: Runtime, runs: str) -> None:
+    """Say that this process has ended as it should, so that nobody looks for it."""
+    with runtime.db.write() as db:
+        db.execute(delete(Heartbeat).where(Heartbeat.process == _process(runs)))
+
+
+def _process(runs: str) -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-{runs}"
 
 
 class ThreadQueue:
@@ -264,7 +281,7 @@ def _stopped_by_signals() -> Iterator[None]:
 
 def _work_and_sweep(serving: _Serving, queue: RqQueue, process: str, stages: list[Stage]) -> None:
     """Work until asked to stop, beginning again when Redis went away; a thread sweeps meanwhile."""
-    stop = serving.stop
+    stop, pause = serving.stop, min(RECONNECT_SECONDS, serving.runtime.settings.sweep_seconds)
     sweeper = threading.Thread(target=_sweep, args=(serving.runtime, process, stages, stop), name="sweep", daemon=True)
     sweeper.start()
     try:
@@ -272,8 +289,8 @@ def _work_and_sweep(serving: _Serving, queue: RqQueue, process: str, stages: lis
             try:
                 _work(queue, stages)
             except redis.RedisError as error:
-                log.warning("Redis is away (%s); trying again in %s s", error, RECONNECT_SECONDS)
-            sweeper.join(0 if stop.is_set() else RECONNECT_SECONDS)
+                log.warning("Redis is away (%s); trying again in %s s", error, pause)
+            sweeper.join(0 if stop.is_set() else pause)
     finally:
         stop.set()
         sweeper.join(RECONNECT_SECONDS)
@@ -299,7 +316,9 @@ def _sweep(runtime: Runtime, process: str, stages: list[Stage], stop: threading.
         except Exception:
             log.exception("sweep failed; it runs again in %s s", runtime.settings.sweep_seconds)
         if runtime.clock.wait(stop, runtime.settings.sweep_seconds):
-            return
+            break
+    with suppress(SQLAlchemyError):  # a database that is gone at the end is nobody's concern here
+        retire(runtime, process)
 
 
 def sweep(runtime: Runtime, stages: list[Stage]) -> list[str]:

@@ -13,8 +13,9 @@ import pytest
 from sqlalchemy import select
 
 from core import waiting
+from core.clock import HeldClock
 from core.errors import ItemsSetAside
-from core.queue import STAGES, Stage, ThreadQueue, beat, run_stage, stages_of, sweep
+from core.queue import STAGES, Stage, ThreadQueue, beat, retire, run_stage, stages_of, sweep
 from core.runtime import Runtime
 from core.tables import Heartbeat, SetAside
 from tests.conftest import NudgeList
@@ -123,6 +124,21 @@ def test_a_process_has_one_heartbeat(runtime: Runtime) -> None:
         beat(runtime, "listener")
     with runtime.db.read() as db:
         assert [(row.runs, row.at) for row in db.scalars(select(Heartbeat))] == [("listener", runtime.clock.now())]
+
+
+def test_a_process_that_ended_as_it_should_is_looked_for_no_more_and_a_lost_one_for_a_day(
+    runtime: Runtime, clock: HeldClock
+) -> None:
+    with runtime.db.write() as db:
+        db.add(Heartbeat(process="lost", runs="web", at=clock.now()))
+    beat(runtime, "listener")
+    retire(runtime, "listener")
+    with runtime.db.read() as db:
+        assert db.scalars(select(Heartbeat.process)).all() == ["lost"]
+    clock.advance(25 * 3600)
+    beat(runtime, "listener")
+    with runtime.db.read() as db:
+        assert db.scalars(select(Heartbeat.runs)).all() == ["listener"]
 
 
 def test_a_nudged_thread_carries_items_through_all_stages(start: Start) -> None:

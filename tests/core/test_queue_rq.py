@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -92,6 +94,34 @@ def test_a_worker_that_is_told_to_end_finishes_its_batch_and_keeps_the_rest_for_
     wait_for(rq_runtime, "halted", range(5))
     serve(rq_runtime, "numbers", stages=STAGES)
     assert left(rq_runtime, "halted") == 4
+
+
+def test_a_worker_that_starts_before_redis_waits_for_it(
+    sqlite_runtime: Runtime, redis_url: str, tmp_path: Path
+) -> None:
+    if not redis_url.startswith("unix://"):
+        pytest.skip("a Redis elsewhere cannot be hidden and shown")
+    hidden = tmp_path / "redis.sock"
+
+    class Appear(logging.Handler):
+        """Redis is there from the moment that the worker has missed it."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            if "Redis is away" in record.getMessage() and not hidden.exists():
+                hidden.symlink_to(redis_url.removeprefix("unix://"))
+
+    settings = sqlite_runtime.settings.model_copy(update={"sweep_seconds": 0.05})
+    queue = RqQueue(f"unix://{hidden}")
+    runtime = dataclasses.replace(sqlite_runtime, queue=queue, clock=SystemClock(), settings=settings)
+    wait_for(runtime, "halted", range(2))
+    logger, handler = logging.getLogger("core.queue"), Appear()
+    logger.addHandler(handler)
+    try:
+        serve(runtime, "numbers", stages=STAGES)
+    finally:
+        logger.removeHandler(handler)
+        queue.redis.close()
+    assert left(runtime, "halted") == 1
 
 
 def test_serving_needs_redis(sqlite_runtime: Runtime) -> None:
