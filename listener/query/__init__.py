@@ -4,8 +4,9 @@ The language is described for its users in docs/queries.md.
 """
 
 from listener.query.explain import explain
+from listener.query.lex import QuerySyntaxError
 from listener.query.match import Matcher, Post, matches, post_of
-from listener.query.parse import MAX_LENGTH, QuerySyntaxError, parse
+from listener.query.parse import MAX_LENGTH, parse
 from listener.query.tree import Query, terms
 
 __all__ = [

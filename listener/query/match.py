@@ -17,7 +17,7 @@ from ahocorasick_rs import AhoCorasick
 
 from core.types import Mention
 from listener.query.tree import And, Field, FieldName, Leaf, Near, Node, Not, Or, Query, Term, anchors, normal_value
-from listener.query.words import hosts, is_run, unit_starts, unmarked, words
+from listener.query.words import hosts, is_run, may_hold_host, unit_starts, unmarked, words
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -92,8 +92,10 @@ class Matcher(Generic[Key]):
 
 def _may_link(post: Post, sites: AhoCorasick) -> bool:
     """Whether finding the links of a post can be worth while: cheap, and sure only in saying no."""
-    addresses = " ".join((post.text, post.url or "", *post.links)).lower()
-    return not addresses.isascii() or bool(sites.find_matches_as_indexes(addresses))
+    addresses = " ".join((post.text, post.url or "", *post.links))
+    return may_hold_host(addresses) and (
+        not addresses.isascii() or bool(sites.find_matches_as_indexes(addresses.lower()))
+    )
 
 
 def _cost(leaf: Leaf) -> float:
@@ -186,8 +188,9 @@ def _check(node: Node) -> Check:
             return _term(node.form, marked=node.form != node.plain)
         case Field(name, value):
             return lambda reading: value in reading.values(name)
-        case Near():
-            return lambda reading: _near(node, reading)
+        case Near(left, right):
+            both = _every([_some([_check(term) for term in side]) for side in (left, right)])
+            return lambda reading: both(reading) and _near(node, reading)  # whether is far cheaper than where
         case Not(part):
             inner = _check(part)
             return lambda reading: not inner(reading)
@@ -225,8 +228,8 @@ def _some(checks: list[Check]) -> Check:
 
 def _near(near: Near, reading: _Reading) -> bool:
     left = sorted(span for term in near.left for span in reading.spans(term))
-    right = sorted(span for term in near.right for span in reading.spans(term)) if left else []
-    return bool(right) and (_follows(left, right, near.distance) or _follows(right, left, near.distance))
+    right = sorted(span for term in near.right for span in reading.spans(term))
+    return _follows(left, right, near.distance) or _follows(right, left, near.distance)
 
 
 def _follows(first: list[Span], second: list[Span], distance: int) -> bool:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import difflib
 import re
-import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal, NoReturn, get_args
+from typing import NoReturn
 
-from core.errors import BadInput
+from listener.query.lex import STARS, QuerySyntaxError, Token, TokenKind, tokens
 from listener.query.tree import (
+    FIELDS,
     And,
     Field,
     FieldName,
@@ -35,7 +33,6 @@ MAX_LENGTH = 4_000
 MAX_NESTING = 50
 MAX_DISTANCE = 100
 
-_FIELDS: tuple[FieldName, ...] = get_args(FieldName)
 _ALIASES: dict[str, FieldName] = {
     "author": "from",
     "by": "from",
@@ -49,40 +46,7 @@ _ALIASES: dict[str, FieldName] = {
     "platform": "source",
     "network": "source",
 }
-_QUOTES = {**dict.fromkeys('"“”„‟＂', '"“”„‟＂'), "«": "»", "»": "«"}
-_MINUS = "-‐–—−－"
-_OPEN, _CLOSE, _STARS = "(（", ")）", "*＊"
-_BLANK = "\ufeff\u200b\u2060"  # what copying leaves behind
-_WORD = re.compile(rf"[^\s{_OPEN}{_CLOSE}{''.join(_QUOTES)}]+")
-_FIELD = re.compile(r"([A-Za-z_]+):(.*)", re.DOTALL)
 _HOST = re.compile(r"(?:[\w-]+\.)+[^\W\d_][\w-]+")
-
-TokenKind = Literal["open", "close", "word", "phrase", "field", "and", "or", "not", "near"]
-_OPERATORS: dict[str, TokenKind] = {"AND": "and", "OR": "or", "NOT": "not"}
-
-
-class QuerySyntaxError(BadInput):
-    """A query that cannot be read: what is wrong and what to do, and at which character (counted from 0)."""
-
-    def __init__(self, message: str, position: int, text: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.position = position
-        self.text = text
-
-    def caret(self, width: int = 78) -> str:
-        """Two lines: the query, or the `width` characters around the error, and a caret below the character."""
-        start = max(0, min(self.position - width // 2, len(self.text) - width))
-        shown = "".join(" " if c.isspace() else c for c in self.text[start : start + width])
-        before = shown[: self.position - start]
-        return f"{shown}\n{' ' * sum(map(_columns, before))}^"
-
-
-def _columns(character: str) -> int:
-    """How many columns of a terminal a character takes."""
-    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def parse(text: str) -> Query:
@@ -96,76 +60,12 @@ def parse(text: str) -> Query:
     return Query(text, _Parser(text).parse())
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: TokenKind
-    text: str
-    start: int
-    value_start: int = 0
-
-
-def _tokens(text: str) -> Iterator[_Token]:
-    at = 0
-    while at < len(text):
-        character = text[at]
-        if character.isspace() or character in _BLANK:
-            at += 1
-        elif character in _OPEN or character in _CLOSE:
-            yield _Token("open" if character in _OPEN else "close", character, at)
-            at += 1
-        elif character in _QUOTES:
-            end = _closing_quote(text, at)
-            yield _Token("phrase", text[at + 1 : end], at)
-            at = end + 1
-        elif character in _MINUS:
-            _check_minus(text, at)
-            yield _Token("not", character, at)
-            at += 1
-        else:
-            token, at = _word(text, at)
-            yield token
-
-
-def _closing_quote(text: str, at: int) -> int:
-    for end in range(at + 1, len(text)):
-        if text[end] in _QUOTES[text[at]]:
-            if text[end + 1 : end + 2] in tuple(_STARS):
-                raise QuerySyntaxError('Put the * inside the quotes: "late ship*".', end + 1, text)
-            return end
-    raise QuerySyntaxError("This quote is never closed. Add the second quote at the end of the phrase.", at, text)
-
-
-def _check_minus(text: str, at: int) -> None:
-    following = text[at + 1 : at + 2]
-    if not following or following.isspace() or following in _MINUS or following in _CLOSE:
-        raise QuerySyntaxError(
-            "A minus stands directly before what it excludes, as in -jobs. Remove it, or put it there.", at, text
-        )
-
-
-def _word(text: str, at: int) -> tuple[_Token, int]:
-    found = _WORD.match(text, at)
-    assert found is not None
-    word, end = found[0].rstrip(_BLANK), found.end()
-    if word in _OPERATORS:
-        return _Token(_OPERATORS[word], word, at), end
-    if word == "NEAR" or word.startswith("NEAR/"):
-        return _Token("near", word, at), end
-    if word.endswith(":") and word[:-1].isalpha() and text[end : end + 1] in tuple(_QUOTES):
-        closing = _closing_quote(text, end)
-        return _Token("field", word + text[end + 1 : closing], at, end + 1), closing + 1
-    field = _FIELD.fullmatch(word)
-    if field and (field[2] or field[1].lower() in _FIELDS):
-        return _Token("field", word, at, at + field.start(2)), end
-    return _Token("word", word, at), end
-
-
 class _Parser:
     """Recursive descent over the tokens; remembers where each node starts, for the errors."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tokens = list(_tokens(text))
+        self.tokens = list(tokens(text))
         self.at = 0
         self.nesting = 0
         self.starts: dict[int, int] = {}
@@ -213,7 +113,7 @@ class _Parser:
         self.starts[id(near)] = start
         return near
 
-    def distance(self, token: _Token) -> int:
+    def distance(self, token: Token) -> int:
         number = token.text.removeprefix("NEAR").removeprefix("/")
         if not re.fullmatch(r"[0-9]{1,3}", number) or not 1 <= int(number) <= MAX_DISTANCE:
             self.fail(
@@ -257,7 +157,7 @@ class _Parser:
         self.starts[id(node)] = token.start
         return node
 
-    def group(self, opening: _Token) -> Node:
+    def group(self, opening: Token) -> Node:
         self.deeper(opening)
         if self.peek() is None:
             self.unclosed(opening)
@@ -270,10 +170,10 @@ class _Parser:
         self.nesting -= 1
         return node
 
-    def unclosed(self, opening: _Token) -> NoReturn:
+    def unclosed(self, opening: Token) -> NoReturn:
         self.fail('This "(" is never closed. Add a ")" where the group ends.', opening.start)
 
-    def term(self, token: _Token) -> Term:
+    def term(self, token: Token) -> Term:
         typed, prefix = self.prefix(token)
         if without_links(typed) != typed:
             self.fail("Links are not searched as words. Write site:example.com to find links to a site.", token.start)
@@ -284,27 +184,27 @@ class _Parser:
             self.fail("A * needs at least two letters before it, as in sh*. Type more of the word.", token.start)
         return term
 
-    def prefix(self, token: _Token) -> tuple[str, bool]:
+    def prefix(self, token: Token) -> tuple[str, bool]:
         typed = token.text.rstrip() if token.kind == "phrase" else token.text
-        prefix = typed.endswith(tuple(_STARS))
+        prefix = typed.endswith(tuple(STARS))
         typed = typed[:-1] if prefix else typed
         for offset, character in enumerate(typed):
-            if character in _STARS:
+            if character in STARS:
                 self.fail(
                     "A * stands only at the end of a word, as in ship*. Remove it here.",
                     token.start + offset + (token.kind == "phrase"),
                 )
         return typed, prefix
 
-    def field(self, token: _Token) -> Field:
+    def field(self, token: Token) -> Field:
         name, _, value = token.text.partition(":")
-        if name.lower() not in _FIELDS:
+        if name.lower() not in FIELDS:
             self.unknown_field(token, name.lower(), value)
-        known: FieldName = next(field for field in _FIELDS if field == name.lower())
+        known: FieldName = next(field for field in FIELDS if field == name.lower())
         value = value.strip()
         if not value:
             self.fail(f"{known}: needs its value directly behind it, as in {_EXAMPLES[known]}.", token.start)
-        if any(star in value for star in _STARS):
+        if any(star in value for star in STARS):
             self.fail(f"{known}: takes no *. Write the whole value, as in {_EXAMPLES[known]}.", token.value_start)
         value = normal_value(known, value)
         if known == "site" and not _HOST.fullmatch(value):
@@ -313,15 +213,15 @@ class _Parser:
             self.fail(f"{known}: needs its value directly behind it, as in {_EXAMPLES[known]}.", token.start)
         return Field(known, value)
 
-    def unknown_field(self, token: _Token, name: str, value: str) -> NoReturn:
+    def unknown_field(self, token: Token, name: str, value: str) -> NoReturn:
         if without_links(token.text) != token.text:
             self.fail("Links are not searched as words. Write site:example.com to find links to a site.", token.start)
-        close = difflib.get_close_matches(name, _FIELDS, 1, 0.6)
+        close = difflib.get_close_matches(name, FIELDS, 1, 0.6)
         near = _ALIASES.get(name) or (close[0] if close else None)
-        meant = f"Did you mean {near}:{value}?" if near else f"There are {', '.join(f'{f}:' for f in _FIELDS)}."
+        meant = f"Did you mean {near}:{value}?" if near else f"There are {', '.join(f'{f}:' for f in FIELDS)}."
         self.fail(f'There is no field "{name}:". {meant} To search for the text itself, quote it.', token.start)
 
-    def deeper(self, token: _Token) -> None:
+    def deeper(self, token: Token) -> None:
         self.nesting += 1
         if self.nesting > MAX_NESTING:
             self.fail(f"This is nested more than {MAX_NESTING} levels deep. Take some brackets out.", token.start)
@@ -332,14 +232,14 @@ class _Parser:
     def start(self) -> int:
         return self.tokens[self.at].start if self.at < len(self.tokens) else len(self.text)
 
-    def take(self) -> _Token:
+    def take(self) -> Token:
         if self.at == len(self.tokens):
             last = self.tokens[-1]
             self.fail(f"Nothing follows this {last.text}. Put a word there, or remove it.", last.start)
         self.at += 1
         return self.tokens[self.at - 1]
 
-    def operator(self) -> _Token:
+    def operator(self) -> Token:
         """Take an operator, which needs an operand behind it."""
         token = self.take()
         if self.peek() == "close":
@@ -358,11 +258,11 @@ _EXAMPLES: dict[FieldName, str] = {
 }
 
 
-def _example(token: _Token) -> str:
+def _example(token: Token) -> str:
     return "NEAR/5" if token.kind == "near" else token.text
 
 
-def _nothing_in(token: _Token) -> str:
+def _nothing_in(token: Token) -> str:
     signs = {"&": "AND", "&&": "AND", "+": "AND", "|": "OR", "||": "OR", "!": "NOT"}
     if token.text in signs:
         return f"{token.text} is no operator here. Write {signs[token.text]}."

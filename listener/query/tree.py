@@ -6,11 +6,12 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from listener.query.words import ascii_host, is_run, unmarked, words
 
 FieldName = Literal["from", "lang", "site", "source"]
+FIELDS: tuple[FieldName, ...] = get_args(FieldName)
 TermKind = Literal["word", "phrase", "tag", "handle", "cashtag"]
 
 _MARK_KINDS: dict[str, TermKind] = {"#": "tag", "@": "handle", "$": "cashtag"}

@@ -60,8 +60,9 @@ def test_every_field_of_a_mention_can_be_matched() -> None:
         (b'{"id":"1","query":5}', "query is not text"),
         (b'{"id":"1","query":"acme (late"}', "query '1', character 6: This \"(\" is never closed"),
         (b'{"id":"fails","query":"acme"}', "earlier query"),
-        (b'{"id":"1","query":"\xff"}', "not UTF-8 at byte 19"),
+        (b'{"id":"1","query":"\xff"}', "not UTF-8 at byte 20"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_bad_query_is_named_and_the_others_still_match(line: bytes, reason: str) -> None:
     answers, told = run([*QUERIES, line], [b'{"id":"1","text":"acme is late"}'])
@@ -80,6 +81,7 @@ def test_a_bad_query_is_named_and_the_others_still_match(line: bytes, reason: st
         (b'{"id":"2","text":"acme","links":"https://acme.com"}', "links is not a list"),
         (b'{"id":"2","text":"' + b"a" * LONGEST + b'"}', "longer than 10,000,000 bytes"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_bad_mention_is_named_and_passed_over(line: bytes, reason: str) -> None:
     good = b'{"id":"%d","text":"late acme"}'
