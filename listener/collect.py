@@ -271,7 +271,11 @@ def _store_edits(db: Session, clock: Clock, edited: Mapping[int, Mention]) -> No
 def _add_reposts(db: Session, platform: str, reposts: Mapping[str, int]) -> None:
     row = tables.Mention
     counts = {short_id(native_id): number for native_id, number in reposts.items()}
-    more = update(cast("Table", row.__table__)).where(row.id == bindparam("one")).values(reposts=row.reposts + bindparam("more"))
+    more = (
+        update(cast("Table", row.__table__))
+        .where(row.id == bindparam("one"))
+        .values(reposts=row.reposts + bindparam("more"))
+    )
     for ids in chunks(sorted(counts)):
         wanted = select(row.id, row.native_id).where(row.platform == platform, row.native_id.in_(ids))
         found = db.execute(wanted.where(row.deleted_at.is_(None)).order_by(row.id)).all()
