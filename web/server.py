@@ -48,7 +48,8 @@ def _refused(host: str, port: int, error: Exception) -> str:
         case errno.EACCES:
             return f"port {port} may not be used by this user: choose one above 1023 with --port"
         case _:
-            return f"cannot listen on {host}, port {port} ({error}): choose an address of this machine with --host"
+            why = getattr(error, "strerror", None) or error
+            return f"cannot listen on {host}, port {port} ({why}): choose an address of this machine with --host"
 
 
 def pages(runtime: Runtime, listening: socket.socket) -> Server:
