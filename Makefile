@@ -26,7 +26,7 @@ dev: .venv/.dev ## Make .venv with what tests and checks need as well
 
 # transformers brings some 400 models of which we use none: their byte code would be a sixth of the disk space. The
 # other names are parts of our libraries that nothing here imports.
-UNUSED  = transformers/models|/pip/|setuptools|pkg_resources|/pygments/|/rich/|dialects/(mssql|mysql|oracle)|/f2py/|/tests?/
+UNUSED  = transformers/models|/pip/|setuptools|pkg_resources|/rich/|dialects/(mssql|mysql|oracle)|/f2py/|/tests?/
 COMPILE = $(BIN)/python -m compileall -q -j 2 -x '$(UNUSED)' .venv/lib >/dev/null || true
 
 .venv/.run: requirements.lock pyproject.toml | .venv/bin/python
