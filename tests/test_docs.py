@@ -46,6 +46,11 @@ def test_links_lead_somewhere(guide: Path) -> None:
         assert not anchor or anchor in anchors(target), f"{link}: no such heading"
 
 
+def test_the_readme_leads_to_every_guide() -> None:
+    linked = {link.partition("#")[0] for link in LINK.findall((ROOT / "README.md").read_text(encoding="utf-8"))}
+    assert {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")} <= linked
+
+
 @pytest.mark.parametrize("guide", GUIDES, ids=NAMES)
 def test_commands_and_targets_in_code_exist(guide: Path) -> None:
     text = guide.read_text(encoding="utf-8")
