@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from core.types import UNSUPPORTED, Verdict
 from sentiment.classifier import ModelUnusable
 from sentiment.language import UNDETERMINED, identify
-from sentiment.text import normalise
+from sentiment.text import normalise, says_something
 
 Floats = NDArray[np.float32]
 
@@ -120,7 +120,7 @@ class OnnxClassifier:
         """One verdict per text, in order. Texts in other languages than English are UNSUPPORTED."""
         languages = [identify(text, lang) for text, lang in zip(texts, langs or [None] * len(texts), strict=True)]
         ready = [normalise(text) if language.english else "" for text, language in zip(texts, languages, strict=True)]
-        outputs = self._run({text for text in ready if text})
+        outputs = self._run({text for text in ready if says_something(text)})
         return [
             self._verdict(language.code, language.english, outputs.get(text))
             for text, language in zip(ready, languages, strict=True)

@@ -28,6 +28,7 @@ _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _HANDLE = re.compile(r"(?<![\w.])@\w+(?:[.-]\w+)*(?:@\w+(?:[.-]\w+)*)?")
 _HANDLES = re.compile(r"@user(?:\s+@user)+")
+_PLACEHOLDER = re.compile(r"@user|\bhttp\b")
 _STRETCH = re.compile(r"(.)\1{3,}", re.DOTALL)
 _PICTURE = re.compile(r"([\u2600-\u27BF\u2B50\U0001F000-\U0001FAFF])\1*")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
@@ -52,6 +53,11 @@ def normalise(text: str) -> str:
     text = _HANDLE.sub("@user", _LINK.sub("http", text))
     text = _STRETCH.sub(r"\1\1\1", _HANDLES.sub("@user", text))
     return _SPACE.sub(" ", text).strip()
+
+
+def says_something(normalised: str) -> bool:
+    """Whether more is left of a normalised text than names, links and punctuation."""
+    return any(letter.isalnum() for letter in _PLACEHOLDER.sub("", normalised))
 
 
 def wording(text: str) -> str:

@@ -122,9 +122,10 @@ def _write(network: Network, options: Options, described: dict[str, Any]) -> Non
     export(weights, config.num_hidden_layers, config.num_attention_heads, options.out / "model.onnx")
     _plain_tokenizer(options.encoder).save(str(options.out / "tokenizer.json"))
     files = {name: _digest(options.out / name) for name in ("model.onnx", "tokenizer.json")}
-    kept = {key: value for key, value in described.items() if key != "before_int8"}
+    kept = {key: value for key, value in described.items() if key != "before_int8"} | {"files": files}
+    version = hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:8]
     encoder = {"sha256": _digest(options.encoder / "model.safetensors")}
-    whole = {"version": files["model.onnx"][:8], "languages": ["en"], **kept, "encoder": encoder, "files": files}
+    whole = {"version": version, "languages": ["en"], "encoder": encoder, **kept}
     (options.out / "model.json").write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
 
 

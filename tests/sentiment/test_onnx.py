@@ -73,6 +73,7 @@ def test_sentiment_minds_negation(bundled: OnnxClassifier, text: str, label: str
         "@brand",
         "😡",
         "?",
+        "0/10",
         "\x00",
         "\ud800",
         "&#0;",
@@ -87,7 +88,9 @@ def test_a_text_with_next_to_nothing_in_it_gets_a_verdict(bundled: OnnxClassifie
     assert sum(verdict.scores.values()) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("text", ["", "https://example.org/status/1", "@brand @other"])
+@pytest.mark.parametrize(
+    "text", ["", "https://example.org/status/1", "@brand @other", "...", "@brand https://example.org"]
+)
 def test_nothing_to_read_is_not_a_complaint(bundled: OnnxClassifier, text: str) -> None:
     (verdict,) = bundled.classify([text])
     assert verdict.language == "und"
@@ -207,7 +210,7 @@ def test_a_missing_model_or_file_is_named(tmp_path: Path) -> None:
         OnnxClassifier(tmp_path)
 
 
-def test_the_name_changes_with_the_weights(bundled: OnnxClassifier) -> None:
-    sums = json.loads((BUNDLED / "model.json").read_text())["files"]
-    assert bundled.name.endswith(sums["model.onnx"][:8])
+def test_the_default_is_the_bundled_model_by_name_and_version(bundled: OnnxClassifier) -> None:
+    described = json.loads((BUNDLED / "model.json").read_text())
+    assert bundled.name == f"{described['name']}-{described['version']}"
     assert load().name == load("bundled").name == bundled.name
