@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from core import tables
 from core.errors import BadInput
-from core.queue import beat
+from core.queue import beat, retire
 from core.runtime import Runtime
 from listener.matching import BrandMatcher, Watchlist
 from listener.source import Context, Source, load
@@ -151,6 +151,7 @@ class _Listener:
         try:
             with self.runtime.db.write() as db:
                 db.execute(held.values(holder=None, held_until=None))
+            retire(self.runtime, "listener")
         except Exception:
             log.exception("could not let go of the sources; other processes may have them in %s", LEASE)
 
