@@ -36,7 +36,7 @@ class Visitor:
 
     def get(self, path: str, **headers: str) -> TestResponse:
         """Look at a page."""
-        return self.client.get(path, headers=_headers(headers))
+        return self.client.get(path, headers=_headers(headers), buffered=True)
 
     def post(self, path: str, data: Mapping[str, object] | None = None, **headers: str) -> TestResponse:
         """Send a form, with the token that every page of ours carries."""
