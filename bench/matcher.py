@@ -20,7 +20,7 @@ from listener.query import Matcher, Post, matches, parse
 
 SEED = 20_261_122
 QUERIES = 1_000
-POSTS = 40_000
+POSTS = 20_000
 GOAL = 20_000
 """Posts a second: a whole network's public stream."""
 
