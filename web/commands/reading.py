@@ -8,6 +8,7 @@ import click
 
 from core import settings
 from listener.match import match_lines
+from responder.suggest import suggest_lines
 from sentiment import classifier
 from sentiment.classify import classify_lines
 from web.commands.lines import bounded, name_of, report, say
@@ -44,3 +45,29 @@ def match(queries: BinaryIO, file: BinaryIO, strict: bool) -> None:
     names = (name_of(queries), name_of(file))
     for matched in match_lines(bounded(queries), bounded(file), report, strict, names=names):
         say(matched)
+
+
+@click.command(epilog="Example: ripplewatch suggest --replies replies.jsonl --history answered.jsonl mentions.jsonl")
+@click.option("--replies", required=True, type=_INPUT, help='JSON Lines {"id", "text"}: what may be suggested.')
+@click.option("--history", type=_INPUT, help='JSON Lines {"mention", "reply"}: answers given before, to learn from.')
+@click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="How many for each mention.")
+@click.option("--words", is_flag=True, help="Compare shared words alone, without the model: faster, less apt.")
+@_file
+@_strict
+def suggest(replies: BinaryIO, history: BinaryIO | None, top: int, words: bool, file: BinaryIO, strict: bool) -> None:
+    """Rank replies for mentions: FILE (or stdin) holds JSON Lines {"id", "text"}.
+
+    For every mention stdout gets {"id", "suggestions": [{"id", "score"}]}, the best first.
+    """
+    answers = suggest_lines(
+        bounded(replies),
+        bounded(file),
+        report,
+        strict,
+        history_lines=bounded(history) if history else (),
+        embed=None if words else classifier.load_bundled(settings.load().model_threads).embed,
+        top=top,
+        names=(name_of(replies), name_of(history) if history else "history", name_of(file)),
+    )
+    for answer in answers:
+        say(answer)

@@ -7,15 +7,16 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from types import FrameType
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from core import settings
 from core.log import redact
-from core.queue import ThreadQueue, beat, serve, stages_of
+from core.queue import ThreadQueue, beat, retire, serve, stages_of
 from core.runtime import Runtime
 from listener.supervise import listen as hear
 from web.commands.lines import note
@@ -157,7 +158,7 @@ def _threads(*loops: Callable[[threading.Event], None]) -> Iterator[None]:
 
 
 def _beats(runtime: Runtime, *parts: str) -> Callable[[threading.Event], None]:
-    """A loop that says every SWEEP_SECONDS that these parts are alive."""
+    """A loop that says every SWEEP_SECONDS that these parts are alive, and at its end that they no longer are."""
 
     def loop(stop: threading.Event) -> None:
         while True:
@@ -167,7 +168,10 @@ def _beats(runtime: Runtime, *parts: str) -> Callable[[threading.Event], None]:
             except Exception:
                 log.exception("could not say that this process is alive; it is tried again")
             if runtime.clock.wait(stop, runtime.settings.sweep_seconds):
-                return
+                break
+        with suppress(SQLAlchemyError):  # a database that is gone at the end is nobody's concern here
+            for part in parts:
+                retire(runtime, part)
 
     return loop
 
