@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import subprocess
+import sys
+import threading
 import tomllib
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +127,27 @@ def test_the_image_is_built_from_hashes_and_runs_without_rights() -> None:
     assert not re.search(r"apt-get|\bpip\b|gcc", final)
 
 
+@pytest.mark.parametrize(("status", "well"), [(200, True), (503, False)])
+def test_the_image_asks_its_own_pages_whether_they_are_well(status: int, well: bool) -> None:
+    class Pages(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/healthz" else 404)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            del format, args
+
+    check = json.loads(read("Dockerfile").partition("HEALTHCHECK")[2].partition("CMD ")[2].partition("\n")[0])
+    server = HTTPServer(("127.0.0.1", 0), Pages)
+    thread = threading.Thread(target=server.handle_request)
+    thread.start()
+    environment = os.environ | {"PORT": str(server.server_port)}
+    asked = subprocess.run([sys.executable, *check[1:]], env=environment, check=False, capture_output=True, timeout=60)
+    thread.join()
+    server.server_close()
+    assert (check[0], asked.returncode == 0) == ("python", well)
+
+
 def test_the_image_holds_every_folder_that_is_installed() -> None:
     folders = tomllib.loads(read("pyproject.toml"))["tool"]["setuptools"]["packages"]["find"]["include"]
     for name in (folder.rstrip("*") for folder in folders):
@@ -136,6 +162,17 @@ def test_make_alone_explains_every_target() -> None:
     targets = re.findall(r"(?m)^\.PHONY: (.+)$", read("Makefile"))[0].split()
     said = subprocess.run(["make", "-C", str(ROOT)], capture_output=True, text=True, check=True, timeout=60).stdout
     assert re.findall(r"(?m)^  make (\S+) +\S", said) == targets
+
+
+def test_an_old_python_is_told_so(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    shutil.copy(ROOT / "requirements.lock", tmp_path)
+    command = ["make", "-C", str(tmp_path), "setup", "PYTHON=false"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0
+    assert "Ripplewatch needs Python 3.11 or newer, and false is not." in done.stdout
+    assert "make setup PYTHON=python3" in done.stdout
 
 
 def test_ci_runs_what_the_readme_names() -> None:
