@@ -13,12 +13,16 @@ _SAID = 200
 """Characters of an error's body that are repeated to the person."""
 
 
-def check(response: httpx2.Response, who: str, now: datetime) -> None:
-    """Nothing for a success; RetryLater (with the server's own time) or GiveUp in the words of `who` otherwise."""
+def check(response: httpx2.Response, who: str, now: datetime, body: str | None = None) -> None:
+    """Nothing for a success; RetryLater (with the server's own time) or GiveUp in the words of `who` otherwise.
+
+    `body` is what was read of a streamed answer.
+    """
     status = response.status_code
     if status < 400:
         return
-    said = f"{who} answered {status} {response.reason_phrase}: {response.text[:_SAID].strip()}".rstrip(": ")
+    body = response.text if body is None else body
+    said = f"{who} answered {status} {response.reason_phrase}: {body[:_SAID].strip()}".rstrip(": ")
     if status in (408, 425, 429) or status >= 500:
         raise RetryLater(said, retry_after(response.headers, now))
     raise GiveUp(said)
