@@ -1,0 +1,93 @@
+"""The sample: two weeks of an invented brand, loaded as if it had just been heard, and removed without a trace.
+
+Its source stays switched off (there is nothing to fetch) and is of the kind `files`, so that replies go to the outbox
+file and nowhere else. No other brand's query is asked: the sample must not turn up in anybody's real cases.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from core.clock import Clock
+from core.runtime import Runtime
+from core.tables import Audit, Brand, Case, OwnAccount, PlaybookEntry, Query, Source
+from core.types import Mention, Page
+from listener import records
+from listener.collect import collect
+from listener.matching import BrandMatcher, Watchlist
+from web.brand_removal import remove_brand
+
+_DATA = Path(__file__).with_name("sample")
+_NEWEST_AGE = timedelta(minutes=3)
+
+
+def load_sample(runtime: Runtime) -> None:
+    """Load the sample brand, all in one transaction; does nothing when it is there."""
+    try:
+        with runtime.db.write() as db:
+            if sample_of(db) is None:
+                _load(db, runtime.clock)
+    except IntegrityError:
+        with runtime.db.read() as db:
+            if sample_of(db) is None:  # else another process was first, which is as good
+                raise
+    runtime.queue.nudge("judge")
+
+
+def remove_sample(runtime: Runtime) -> None:
+    """Remove the sample brand and all that was heard for it, audit included; does nothing when it is not there."""
+    with runtime.db.write() as db:
+        brand = sample_of(db)
+        if brand:
+            db.execute(delete(Audit).where(Audit.case_id.in_(select(Case.id).where(Case.brand_id == brand.id))))
+            remove_brand(db, runtime.clock, brand)
+
+
+def sample_of(db: Session) -> Brand | None:
+    """The sample brand, if it is loaded."""
+    return db.scalars(select(Brand).where(Brand.sample)).first()
+
+
+def _load(db: Session, clock: Clock) -> None:
+    brand = _brand(clock)
+    source = Source(kind="files", name="sample", active=False, state="off", created_at=clock.now())
+    db.add_all((brand, source))
+    db.flush()
+    db.add_all(_playbook(brand, clock))
+    collect(db, clock, source, Page(mentions=_mentions(clock)), _matcher(brand))
+    source.brand_id = brand.id  # it goes when the brand goes; any sooner, it would have made every item the brand's
+
+
+def _brand(clock: Clock) -> Brand:
+    given = json.loads((_DATA / "brand.json").read_text(encoding="utf-8"))
+    now = clock.now()
+    brand = Brand(slug=given["slug"], name=given["name"], timezone=given["timezone"], sample=True, created_at=now)
+    brand.own_accounts = [OwnAccount(**account) for account in given["own_accounts"]]
+    brand.queries = [Query(**query, created_at=now) for query in given["queries"]]
+    return brand
+
+
+def _playbook(brand: Brand, clock: Clock) -> Iterator[PlaybookEntry]:
+    for entry in json.loads((_DATA / "playbook.json").read_text(encoding="utf-8")):
+        yield PlaybookEntry(brand_id=brand.id, changed_at=clock.now(), **entry)
+
+
+def _matcher(brand: Brand) -> BrandMatcher:
+    queries = tuple((query.id, brand.id, query.text) for query in brand.queries)
+    return BrandMatcher(Watchlist(queries, frozenset((own.platform, own.handle) for own in brand.own_accounts)))
+
+
+def _mentions(clock: Clock) -> tuple[Mention, ...]:
+    """The sample's mentions, moved in time as a whole so that the newest was written a moment ago."""
+    with (_DATA / "mentions.jsonl").open("rb") as file:
+        written = [item for item, _ in records.read(file, "mentions.jsonl") if isinstance(item, Mention)]
+    shift = clock.now() - _NEWEST_AGE - max(mention.created_at for mention in written)
+    return tuple(replace(mention, created_at=mention.created_at + shift) for mention in written)
