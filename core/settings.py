@@ -7,6 +7,7 @@ A wrong value stops the start and names the setting. What each setting means sta
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -66,8 +67,9 @@ class Settings(BaseSettings):
         "https://hn.algolia.com/api/v1", description="Algolia's Hacker News API, for the hackernews source."
     )
     feed_max_bytes: int = Field(5_000_000, gt=0, description="A feed larger than this is refused.")
-    feed_allow_private: bool = Field(
-        False, description="Let feeds be fetched from private and loopback addresses (an intranet blog, a test)."
+    feed_allow_networks: str = Field(
+        "",
+        description="Private networks that feeds may be fetched from all the same, as 10.1.0.0/16,127.0.0.1/32.",
     )
 
     @field_validator("database_url")
@@ -83,6 +85,18 @@ class Settings(BaseSettings):
         if value and not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must start with redis://, rediss:// or unix://")
         return value
+
+    @field_validator("feed_allow_networks")
+    @classmethod
+    def _known_networks(cls, value: str) -> str:
+        for network in value.split(",") if value.strip() else ():
+            ipaddress.ip_network(network.strip())
+        return value
+
+    @property
+    def feed_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """The private networks that feeds may be fetched from."""
+        return tuple(ipaddress.ip_network(one.strip()) for one in self.feed_allow_networks.split(",") if one.strip())
 
     @property
     def database(self) -> str:

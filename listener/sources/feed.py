@@ -25,6 +25,7 @@ import feedparser
 import httpx2
 
 from core.errors import BadInput, GiveUp, RetryLater
+from core.log import redact
 from core.types import Author, Mention, Page, Permission
 from listener.http import check
 from listener.markup import plain_text
@@ -98,14 +99,17 @@ class Feed:
         """The answer of one hop, its body not yet read."""
         parts = _web_address(url, GiveUp)
         host, address = parts.hostname or "", self._address(parts.hostname or "", parts.port or _port(parts.scheme))
-        pinned = httpx2.URL(url).copy_with(host=address, fragment=None, username=None, password=None)
+        asked = httpx2.URL(url)
+        pinned = asked.copy_with(host=address)
         headers = {
-            "Host": parts.netloc.rpartition("@")[2],
+            "Host": asked.netloc.decode("ascii"),
             "User-Agent": "ripplewatch",
             "Accept": "application/atom+xml, application/rss+xml, application/xml;q=0.9, */*;q=0.1",
         } | validators.headers()
         try:
-            with self._http.stream("GET", pinned, headers=headers, extensions={"sni_hostname": host}) as response:
+            with self._http.stream(
+                "GET", pinned, headers=headers, extensions={"sni_hostname": asked.raw_host.decode("ascii")}
+            ) as response:
                 yield response
         except httpx2.HTTPError as error:
             raise RetryLater(f"{host} cannot be reached: {error or type(error).__name__}") from error
@@ -117,13 +121,16 @@ class Feed:
         except (OSError, UnicodeError) as error:
             raise RetryLater(f"the name {host!r} cannot be looked up: {error}") from error
         addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
-        private = [address for address in addresses if not _public(address)]
-        if private and not self._context.process.feed_allow_private:
+        private = [address for address in addresses if not (_public(address) or self._allowed(address))]
+        if private:
             raise GiveUp(
                 f"{host} is at {private[0]}, an address of a private network: feeds are fetched from public ones only "
-                "(FEED_ALLOW_PRIVATE=true allows it)"
+                "(FEED_ALLOW_NETWORKS makes exceptions)"
             )
         return addresses[0]
+
+    def _allowed(self, address: str) -> bool:
+        return any(ipaddress.ip_address(address) in network for network in self._context.process.feed_networks)
 
     def _body(self, response: httpx2.Response, deadline: float) -> bytes:
         """The whole body, if it is neither too large (decompressed) nor too slow."""
@@ -146,7 +153,7 @@ class Feed:
         check(response, host, now, body.decode(errors="replace"))
         headers = {"content-type": response.headers.get("content-type", ""), "content-location": url}
         feed = feedparser.parse(body, response_headers=headers)
-        if not feed.entries and (feed.bozo or not feed.version):
+        if not feed.entries and (feed.bozo or not feed.get("version")):
             why = feed.get("bozo_exception") or "it is something else"
             raise RetryLater(f"what {host} sends cannot be read as a feed: {why}", after=900)
         mentions = (_mention(entry, feed.feed, url, now) for entry in feed.entries)
@@ -158,11 +165,13 @@ def _web_address(url: str, error: type[BadInput | GiveUp]) -> SplitResult:
     """The parts of an http(s) address."""
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
+        usable = parts.scheme in ("http", "https") and httpx2.URL(url).raw_host and parts.port != 0
+    except (ValueError, httpx2.InvalidURL):
         usable = False
     if not usable:
-        raise error(f"Address of the feed: {url!r} is no web address (https://...)")
+        raise error(f"Address of the feed: {redact(url)!r} is no web address (https://...)")
+    if "@" in parts.netloc:
+        raise error("Address of the feed: a name and password in the address are not supported")
     return parts
 
 
