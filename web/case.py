@@ -32,7 +32,7 @@ LONGEST_REPLY = 20_000
 @pages.get("/<int:case_id>")
 def show(case_id: int) -> ResponseReturnValue:
     """The case, beside the list it was opened from."""
-    return _page(case_id, taken=request.args.get("draft", type=int))
+    return _page(case_id, taken=current.number(request.args, "draft"))
 
 
 @pages.get("/<int:case_id>/why")
@@ -71,7 +71,7 @@ def save_draft(case_id: int) -> ResponseReturnValue:
 def act(case_id: int, verb: str) -> ResponseReturnValue:
     """Do one thing to the case; see web/case_actions.py."""
     action = case_actions.ACTIONS.get(verb) or abort(404)
-    text, version = _typed(), request.form.get("version", 0, int)
+    text, version = _typed(), current.number(request.form, "version")
     if verb == "approve" and (unseen := _unseen(case_id, text or "")):
         return _page(case_id, typed=text, unseen=unseen), 422
     try:

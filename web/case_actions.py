@@ -114,9 +114,9 @@ def _until(form: Mapping[str, str], now: datetime, zone: ZoneInfo) -> datetime:
         return datetime.combine(local.date() + timedelta(days=days), _MORNING, zone).astimezone(UTC)
     try:
         picked = datetime.fromisoformat(form.get("until", ""))
-    except ValueError:
+        return (picked if picked.tzinfo else picked.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise BadInput("Pick a day and a time to snooze until.") from None
-    return picked.replace(tzinfo=zone).astimezone(UTC)
 
 
 def _zone(asked: Asked) -> str:

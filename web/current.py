@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app, request
 from flask_login import current_user
+from werkzeug.routing import IntegerConverter, Map
 
 from core.runtime import Runtime
 from web.user import SignedIn
 
 
+LARGEST_ID = 2**31 - 1
+
+
+class _Id(IntegerConverter):
+    """The number of a row in an address: what no row can have is not found, rather than asked of the database."""
+
+    def __init__(self, addresses: Map) -> None:
+        super().__init__(addresses, max=LARGEST_ID)
+
+
 def init_app(app: Flask, runtime: Runtime) -> None:
     """Let views find the runtime."""
     app.extensions["ripplewatch"] = runtime
+    app.url_map.converters["int"] = _Id
 
 
 def runtime() -> Runtime:
@@ -43,3 +56,9 @@ def local_path(given: str | None, default: str = "/") -> str:
         return default
     parts = urlsplit(given)
     return default if parts.scheme or parts.netloc else given
+
+
+def number(given: Mapping[str, str], name: str) -> int:
+    """A whole number that somebody sent, as far as a row can have it; else 0."""
+    text = given.get(name, "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 11 and int(text) <= LARGEST_ID else 0

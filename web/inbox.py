@@ -41,9 +41,9 @@ def more() -> ResponseReturnValue:
 def fresh() -> ResponseReturnValue:
     """How many cases have come since the list was made: said above it, so that it never jumps."""
     with current.runtime().db.read() as db:
-        count = inbox.newer(db, wanted(request.args), request.args.get("newest", 0, int))
+        count = inbox.newer(db, wanted(request.args), current.number(request.args, "newest"))
     return render_template(
-        "inbox/_fresh.html", count=count, chosen=chosen(request.args), newest=request.args.get("newest")
+        "inbox/_fresh.html", count=count, chosen=chosen(request.args)
     )
 
 

@@ -17,8 +17,6 @@ from listener.source import Context
 
 LONGEST_NAME = 100
 _LONGEST_VALUE = 2_000
-_NOT_LISTENED_TO = {"files"}
-"""Kinds that only an import fills: nothing is set up for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class SourceForm:
 
 def kinds() -> list[type[source.Source]]:
     """The kinds that can be set up here, by title: those that need no secret come first."""
-    listed = [source.load(kind) for kind in source.kinds() if kind not in _NOT_LISTENED_TO]
+    listed = [source.load(kind) for kind in source.kinds()]
     return sorted(listed, key=lambda kind: (any(asked.secret for asked in kind.fields), kind.title))
 
 
@@ -93,8 +91,11 @@ def _checked(kind: type[source.Source], settings: dict[str, object], runtime: Ru
     try:
         kind(Context(settings, runtime.settings, runtime.clock)).close()
     except BadInput as error:
-        named = [asked.name for asked in kind.fields if asked.name in str(error)]
-        return {field_name(kind, named[0]) if named else "": str(error)}
+        named, _, what = str(error).partition(": ")
+        for asked in kind.fields:
+            if what and named in {asked.name, asked.label}:
+                return {field_name(kind, asked.name): f"{what[:1].upper()}{what[1:]}."}
+        return {"": str(error)}
     return {}
 
 

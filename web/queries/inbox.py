@@ -289,6 +289,7 @@ def _parsed(after: str) -> tuple[int, datetime, int] | None:
     """A cursor read back; None if somebody made it up."""
     try:
         first, moment, last = after.split("_")
-        return int(first), datetime.fromisoformat(moment).astimezone(UTC), int(last)
+        at = int(first), datetime.fromisoformat(moment).astimezone(UTC), int(last)
     except (ValueError, OverflowError):
         return None
+    return at if -100 <= at[0] <= 0 and 0 <= at[2] < 2**31 else None

@@ -1,0 +1,239 @@
+"""The inbox: what stands in it, in which order, and that it stays quick."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from core.runtime import Runtime
+from core.tables import Case, Verdict
+from tests.web.stories import add_brand, add_case, add_source, add_user
+from tests.web.visitor import Visitor, words
+from web.queries import inbox
+from web.queries.inbox import GROUPS, Wanted
+
+
+def _ids(runtime: Runtime, wanted: Wanted | None = None) -> list[int]:
+    """All pages of the inbox, one after the other."""
+    found, after = [], None
+    with runtime.db.read() as db:
+        while True:
+            page = inbox.page(db, wanted or Wanted(), after)
+            found += [row.id for row in page.rows]
+            if page.next is None:
+                return found
+            after = page.next
+
+
+def test_the_most_urgent_stands_first_then_what_is_due_first(runtime: Runtime) -> None:
+    late = add_case(runtime, priority=60, minutes_ago=50)
+    low = add_case(runtime, priority=10, minutes_ago=300)
+    high = add_case(runtime, priority=90, minutes_ago=1, state="drafted")
+    never = add_case(runtime, priority=60, due_at=None)
+    soon = add_case(runtime, priority=60, minutes_ago=10)
+    assert _ids(runtime) == [high, late, soon, never, low]
+
+
+def test_pages_follow_each_other_without_loss_or_repetition(runtime: Runtime) -> None:
+    cases = [
+        add_case(runtime, priority=number % 3, state=("new", "drafted")[number % 2], minutes_ago=number % 5)
+        for number in range(2 * inbox.PAGE + 3)
+    ]
+    found = _ids(runtime)
+    assert sorted(found) == sorted(cases)
+    assert _ids(runtime, Wanted(GROUPS["all"])) != found
+    assert sorted(_ids(runtime, Wanted(GROUPS["all"]))) == sorted(cases)
+
+
+def test_what_is_done_stands_with_the_newest_change_first(runtime: Runtime) -> None:
+    now = runtime.clock.now()
+    cases = [
+        add_case(runtime, state=state, changed_at=now - timedelta(hours=hours))
+        for hours, state in ((3, "sent"), (1, "dismissed"), (2, "answered_by_hand"))
+    ]
+    assert _ids(runtime, Wanted(GROUPS["done"])) == [cases[1], cases[2], cases[0]]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({"brand": "hawkweed"}, {"plain", "question", "mine"}),
+        ({"brand": "other"}, {"other"}),
+        ({"brand": "nobody"}, set()),
+        ({"platform": "reddit"}, {"question"}),
+        ({"sentiment": "neutral"}, {"question"}),
+        ({"text": "WHERE parcel"}, {"question"}),
+        ({"text": "100%"}, {"other"}),
+        ({"text": "%"}, {"other"}),
+        ({"text": "_"}, set()),
+        ({"owner": 1}, {"mine"}),
+    ],
+)
+def test_filters_narrow_the_list(runtime: Runtime, wanted: dict[str, object], expected: set[str]) -> None:
+    add_user(runtime)
+    cases = {
+        add_case(runtime): "plain",
+        add_case(
+            runtime, "Where is my parcel?", author={"platform": "reddit"}, verdict={"sentiment": "neutral"}
+        ): "question",
+        add_case(runtime, "100% broken", brand="Other"): "other",
+        add_case(runtime, owner_id=1): "mine",
+    }
+    assert {cases[one] for one in _ids(runtime, Wanted(**wanted))} == expected  # type: ignore[arg-type]
+
+
+def test_the_latest_verdict_counts(runtime: Runtime) -> None:
+    case_id = add_case(runtime)
+    with runtime.db.write() as db:
+        mention_id = db.get_one(Case, case_id).mention_id
+        changed = {"model": "next", "language": "en", "sentiment": "positive", "scores": {}, "complaint": False}
+        db.add(Verdict(mention_id=mention_id, judged_at=runtime.clock.now(), **changed))
+    assert _ids(runtime, Wanted(sentiment="negative")) == []
+    assert _ids(runtime, Wanted(sentiment="positive")) == [case_id]
+
+
+def test_a_row_says_who_where_what_how_urgent_and_why(agent: Visitor) -> None:
+    add_case(
+        agent.runtime,
+        "Still waiting",
+        author={"name": "Orla", "platform": "bluesky"},
+        priority=82,
+        reasons=["second message, no answer yet", "complaint (93%)"],
+        minutes_ago=26,
+    )
+    page = words(agent.get("/"))
+    assert (
+        "82 Orla Bluesky 26 min ago Still waiting Complaint Negative second message, no answer yet due in 34 min"
+        in page
+    )
+
+
+def test_what_is_late_is_said(agent: Visitor) -> None:
+    add_case(agent.runtime, minutes_ago=180)
+    page = agent.get("/")
+    assert "2 h overdue" in words(page)
+    assert 'data-level="late"' in page.text
+
+
+def test_groups_that_wait_for_somebody_are_counted(runtime: Runtime) -> None:
+    for state in ("new", "drafted", "drafted", "failed", "sent"):
+        add_case(runtime, state=state)
+    with runtime.db.read() as db:
+        assert inbox.counts(db) == {"todo": 3, "trouble": 1, "sending": 0, "snoozed": 0}
+
+
+def test_facets_keep_each_other(agent: Visitor) -> None:
+    add_case(agent.runtime)
+    add_case(agent.runtime, author={"platform": "reddit"})
+    page = agent.get("/?state=all&platform=reddit&text=parcel").text
+    assert 'href="/?state=done&amp;platform=reddit&amp;text=parcel"' in page or (
+        'href="/?platform=reddit&amp;text=parcel&amp;state=done"' in page
+    )
+    assert 'href="/?state=all&amp;text=parcel"' in page
+
+
+@pytest.mark.parametrize(
+    "query", ["state=nonsense", "after=nonsense", "after=1_x_2", "after=1_2026-01-01_99999999999999999999", "mine=1"]
+)
+def test_an_address_that_somebody_made_up_does_no_harm(agent: Visitor, query: str) -> None:
+    add_case(agent.runtime)
+    assert agent.get(f"/?{query}").status_code == 200
+
+
+def test_new_cases_are_announced_and_do_not_move_the_list(agent: Visitor) -> None:
+    first = add_case(agent.runtime)
+    assert words(agent.get(f"/fresh?newest={first}")) == ""
+    add_case(agent.runtime)
+    add_case(agent.runtime, state="sent")
+    assert words(agent.get(f"/fresh?newest={first}")) == "1 new case: show"
+    assert words(agent.get(f"/fresh?newest={first}&platform=reddit")) == ""
+
+
+def test_the_list_grows_at_its_end(agent: Visitor) -> None:
+    for _ in range(inbox.PAGE + 1):
+        add_case(agent.runtime)
+    more = agent.get("/").text.split('hx-get="/more?')[1].split('"')[0].replace("&amp;", "&")
+    rows = agent.get(f"/more?{more}", HX_Request_Type="partial").text
+    assert rows.count('class="row"') == 1
+    assert "<html" not in rows
+    assert "<html" in agent.get(f"/?{more}").text
+
+
+def test_hostile_posts_stay_text_in_the_list(agent: Visitor) -> None:
+    add_case(agent.runtime, '<script>alert(1)</script> "><img src=x>', author={"name": "<b>Mallory</b>\u202eevil"})
+    page = agent.get("/").text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "&lt;b&gt;Mallory&lt;/b&gt;" in page
+    assert "<img src=x" not in page
+
+
+def test_a_hundred_thousand_emoji_do_not_swell_the_list(agent: Visitor) -> None:
+    add_case(agent.runtime, "😡" * 100_000)
+    assert len(agent.get("/").data) < 60_000
+
+
+@pytest.mark.parametrize(
+    ("query", "what"),
+    [("", "Nothing waits for you"), ("?state=trouble", "Nothing went wrong"), ("?platform=x", "Nothing fits")],
+)
+def test_an_empty_list_says_so_and_what_next(agent: Visitor, query: str, what: str) -> None:
+    add_case(agent.runtime, state="sent")
+    assert what in words(agent.get(f"/{query}"))
+
+
+def test_an_empty_inbox_says_what_it_waits_for(agent: Visitor) -> None:
+    assert "An admin has to set it up" in words(agent.get("/"))
+    add_brand(agent.runtime)
+    assert "Nobody is listening yet" in words(agent.get("/"))
+    add_source(agent.runtime)
+    assert "No complaint has come in so far" in words(agent.get("/"))
+
+
+def test_what_needs_a_person_now_stands_above_every_page(agent: Visitor) -> None:
+    assert 'class="alarm"' not in agent.get("/").text
+    add_case(agent.runtime, state="unsure")
+    add_case(agent.runtime, state="failed")
+    add_source(agent.runtime, "bluesky", "Our Bluesky", state="paused", reason="401: the key was <revoked>")
+    for path in ("/", "/playbook/", "/alarms"):
+        page = words(agent.get(path))
+        assert "1 reply may or may not have been sent. 1 reply was not sent. Look at them" in page
+        assert "Our Bluesky is paused: 401: the key was <revoked> Fix it" in page
+
+
+def test_no_list_reads_a_large_table_from_end_to_end(sqlite_runtime: Runtime) -> None:
+    add_case(sqlite_runtime)
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    with sqlite_runtime.db.read() as db:
+        event.listen(sqlite_runtime.db.engine, "before_cursor_execute", note)
+        for group in GROUPS.values():
+            for wanted in (Wanted(group), Wanted(group, "hawkweed", "bluesky", "negative", "parcel", 1)):
+                inbox.page(db, wanted)
+                inbox.newer(db, wanted, 0)
+            inbox.shares(db, group)
+        inbox.counts(db)
+        inbox.platforms(db)
+        event.remove(sqlite_runtime.db.engine, "before_cursor_execute", note)
+        plans = [
+            step[-1]
+            for statement, parameters in asked
+            for step in db.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+    assert len(plans) > 50
+    assert not [step for step in plans if re.match(r"SCAN (cases|mentions|verdicts|authors)\b", step)]
+
+
+def test_rows_of_one_state_come_in_order_whatever_was_inserted_first(runtime: Runtime) -> None:
+    for priority in (5, 50, 25, 99, 0, 75):
+        add_case(runtime, priority=priority)
+    with runtime.db.read() as db:
+        rows = inbox.page(db, Wanted()).rows
+    assert all(before.priority >= after.priority for before, after in pairwise(rows))
