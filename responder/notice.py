@@ -1,0 +1,234 @@
+"""What the responder knows of a judged mention before it decides anything, read for a whole batch at once.
+
+Everything is copied into values: a case is decided in another transaction than it is read in (core/db.py, `settle`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.tables import Author, Brand, CaseMention, Match, Mention, OwnAccount, Source, Verdict
+from core.types import UNSUPPORTED
+from core.types import Author as Writer
+from listener.matching import fold_handle
+from responder.triage import Facts
+
+_LINK = re.compile(r"https?://\S+|www\.\S+", re.IGNORECASE)
+_QUESTION = re.compile(r"[?？؟;]")
+_HANDLE = re.compile(r"(?<![\w.])@([\w.-]+(?:@[\w.-]+)?)")
+
+
+@dataclass(frozen=True, slots=True)
+class BrandRules:
+    """What of a brand decides about a case. `own` are (platform, folded handle) of its accounts."""
+
+    id: int
+    name: str
+    timezone: str
+    hours: Mapping[str, Any]
+    first_reply_minutes: int
+    urgent_reply_minutes: int
+    own: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the newest verdict of a mention says, as far as it matters here."""
+
+    language: str
+    sentiment: str
+    scores: Mapping[str, float]
+    complaint: bool | None
+    complaint_score: float | None
+    emotions: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One mention that waits to be looked at. `brands`: whose it is; `case_id`: the case that it belongs to already."""
+
+    id: int
+    platform: str
+    native_id: str
+    kind: str
+    text: str
+    reply_to: str | None
+    conversation: str | None
+    created_at: datetime
+    counts: tuple[int, int, int]
+    deleted: bool
+    author_id: int
+    author: Writer
+    source_kind: str | None
+    case_id: int | None
+    reading: Reading | None
+    brands: tuple[BrandRules, ...] = field(repr=False)
+
+    @property
+    def thread(self) -> str:
+        """The thread that the mention is in: platform and first item, as Case.thread stores it."""
+        return f"{self.platform} {self.conversation or self.reply_to or self.native_id}"
+
+    @property
+    def brand(self) -> BrandRules | None:
+        """Whose case it would be: the brand it speaks to, else the first that it matches."""
+        spoken_to = (brand for brand in self.brands if self.speaks_to(brand))
+        return next(spoken_to, self.brands[0] if self.brands else None)
+
+    @property
+    def question(self) -> bool:
+        """Whether it asks something, going by its signs."""
+        return bool(_QUESTION.search(_LINK.sub(" ", self.text)))
+
+    @property
+    def own(self) -> bool:
+        """Whether a brand wrote it itself; its accounts may have been entered after it was heard."""
+        names = {fold_handle(self.author.handle), fold_handle(self.author.native_id)}
+        return any((self.platform, name) in brand.own for brand in self.brands for name in names)
+
+    def speaks_to(self, brand: BrandRules) -> bool:
+        """Whether it names one of the brand's accounts, or was written to it."""
+        if self.kind == "email":
+            return True
+        ours = {handle for platform, handle in brand.own if platform == self.platform}
+        ours |= {handle.partition("@")[0] for handle in ours}  # on Mastodon, neighbours leave the server out
+        named = (fold_handle(name.rstrip(".-")) for name in _HANDLE.findall(self.text))
+        return any(name in ours for name in named)
+
+    def facts(self, now: datetime) -> Facts:
+        """What speaks for its priority, by itself."""
+        reading, brand = self.reading, self.brand
+        likes, reposts, replies = self.counts
+        return Facts(
+            complaint=reading.complaint if reading else None,
+            complaint_score=(reading.complaint_score or 0.0) if reading else 0.0,
+            negative=reading.scores.get("negative", 0.0) if reading else 0.0,
+            anger=reading.emotions.get("anger", 0.0) if reading else 0.0,
+            unread=reading is not None and reading.sentiment == UNSUPPORTED,
+            question=self.question,
+            direct=brand is not None and self.speaks_to(brand),
+            followers=self.author.followers or 0,
+            likes=likes,
+            reposts=reposts,
+            replies=replies,
+            waiting=max(0, (now - self.created_at) // timedelta(minutes=1)),
+        )
+
+
+def needs_person(notice: Notice) -> bool:
+    """Whether somebody should look at it, by what it says.
+
+    Complaints; what may be one and leans to the negative, or is put to us; what no model could read; and questions
+    put to us. Not praise, and not talk about us that wants nothing of us.
+    """
+    reading, brand = notice.reading, notice.brand
+    if reading is None or brand is None or notice.deleted or notice.own:
+        return False
+    if reading.complaint or reading.sentiment == UNSUPPORTED:
+        return True
+    direct = notice.speaks_to(brand)
+    if reading.complaint is None:
+        leans = reading.scores.get("negative", 0.0) > reading.scores.get("positive", 0.0)
+        return leans or direct or notice.question
+    return direct and notice.question
+
+
+def positive(notice: Notice) -> bool:
+    """Whether it is a friendly word that asks nothing."""
+    return notice.reading is not None and notice.reading.sentiment == "positive" and not notice.question
+
+
+def read(db: Session, ids: Sequence[int]) -> list[Notice]:
+    """What is known of these mentions, in their order. Some may be missing: removed, or being forgotten just now.
+
+    On PostgreSQL the mentions are kept from being forgotten until the transaction ends.
+    """
+    newest = select(func.max(Verdict.id)).where(Verdict.mention_id == Mention.id).correlate(Mention).scalar_subquery()
+    rows = db.execute(
+        select(Mention, Author, Source.kind, CaseMention.case_id, Verdict)
+        .join(Author, Author.id == Mention.author_id)
+        .outerjoin(Source, Source.id == Mention.source_id)
+        .outerjoin(CaseMention, CaseMention.mention_id == Mention.id)
+        .outerjoin(Verdict, Verdict.id == newest)
+        .where(Mention.id.in_(ids))
+        .with_for_update(of=Mention, read=True, key_share=True, skip_locked=True)
+    ).all()
+    brands = _brands_of(db, ids)
+    found = {row[0].id: _notice(*row, brands.get(row[0].id, ())) for row in rows}
+    return [found[one] for one in ids if one in found]
+
+
+def _notice(
+    mention: Mention,
+    author: Author,
+    source_kind: str | None,
+    case_id: int | None,
+    verdict: Verdict | None,
+    brands: tuple[BrandRules, ...],
+) -> Notice:
+    return Notice(
+        id=mention.id,
+        platform=mention.platform,
+        native_id=mention.native_id,
+        kind=mention.kind,
+        text=mention.text,
+        reply_to=mention.reply_to,
+        conversation=mention.conversation,
+        created_at=mention.created_at,
+        counts=(mention.likes, mention.reposts, mention.replies),
+        deleted=mention.deleted_at is not None,
+        author_id=author.id,
+        author=Writer(author.native_id, author.handle, author.name, author.followers),
+        source_kind=source_kind,
+        case_id=case_id,
+        reading=None if verdict is None else _reading(verdict),
+        brands=brands,
+    )
+
+
+def _reading(verdict: Verdict) -> Reading:
+    return Reading(
+        language=verdict.language,
+        sentiment=verdict.sentiment,
+        scores=verdict.scores,
+        complaint=verdict.complaint,
+        complaint_score=verdict.complaint_score,
+        emotions=verdict.emotions,
+    )
+
+
+def _brands_of(db: Session, ids: Sequence[int]) -> dict[int, tuple[BrandRules, ...]]:
+    """The brands of each mention, the first that was matched first."""
+    matches = select(Match.mention_id, Match.brand_id).where(Match.mention_id.in_(ids)).order_by(Match.id)
+    pairs = db.execute(matches).tuples().all()
+    rules = _rules(db, {brand_id for _, brand_id in pairs})
+    found: dict[int, tuple[BrandRules, ...]] = {}
+    for mention_id, brand_id in pairs:
+        found[mention_id] = (*found.get(mention_id, ()), rules[brand_id])
+    return found
+
+
+def _rules(db: Session, brand_ids: set[int]) -> dict[int, BrandRules]:
+    own: dict[int, set[tuple[str, str]]] = {}
+    accounts = select(OwnAccount.brand_id, OwnAccount.platform, OwnAccount.handle)
+    for brand_id, platform, handle in db.execute(accounts.where(OwnAccount.brand_id.in_(brand_ids))).tuples():
+        own.setdefault(brand_id, set()).add((platform, fold_handle(handle)))
+    return {
+        brand.id: BrandRules(
+            id=brand.id,
+            name=brand.name,
+            timezone=brand.timezone,
+            hours=brand.hours,
+            first_reply_minutes=brand.first_reply_minutes,
+            urgent_reply_minutes=brand.urgent_reply_minutes,
+            own=frozenset(own.get(brand.id, ())),
+        )
+        for brand in db.scalars(select(Brand).where(Brand.id.in_(brand_ids)))
+    }

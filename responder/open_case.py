@@ -1,0 +1,317 @@
+"""Judged mentions in, cases out: the `open_case` stage.
+
+One batch:
+
+1. Take the mentions that have waited longest and read what is known of them.
+2. Suggest replies to those that need a person (notice.needs_person).
+3. In one transaction decide for each: it joins the open case of its author or its thread, or it becomes a case of
+   its own, or nothing. Cases, drafts and the list of what still waits change together.
+
+What joins raises the case's priority and wakes it if it is snoozed. What an author writes after our reply is a new
+case. A snoozed case comes back through the same stage: it waits here, due when the snooze ends.
+
+A mention that cannot be decided is set aside alone; a suggestion that fails is only logged, because a case without
+one is better than none.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from core import waiting
+from core.clock import Clock
+from core.errors import ItemsSetAside, RipplewatchError
+from core.runtime import Runtime
+from core.setaside import set_aside
+from core.settings import Settings
+from core.tables import Audit, Case, CaseMention, Draft, Mention, PlaybookEntry, Waiting
+from core.types import Draft as Suggestion
+from responder import notice
+from responder.cases import wake_snoozed
+from responder.desk import Desk, Place, Plan
+from responder.draft import Drafter, Entry, Occasion, PlaybookDrafter
+from responder.notice import Notice
+from responder.permission import permission_for
+from responder.sla import first_reply_due
+from responder.states import Change, move_all
+from responder.triage import priority
+from sentiment import judge
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+"""Mentions per transaction."""
+
+STAGE = "open_case"
+
+_ONE_AT_A_TIME = 0x5249_5043_4153
+"""Key of the PostgreSQL advisory lock under which one batch at a time decides what joins what ("RIPCAS")."""
+
+
+def work(runtime: Runtime) -> int:
+    """Look at one batch; see core/queue.py."""
+    with runtime.db.read() as db:
+        if not waiting.any_for(db, runtime.clock, STAGE):
+            return 0
+    return open_cases(runtime, _drafter(runtime.settings))
+
+
+def open_cases(runtime: Runtime, drafter: Drafter, limit: int = BATCH) -> int:
+    """Look at no more than `limit` mentions; gives how many. Raises ItemsSetAside when some were set aside."""
+    clock = runtime.clock
+    with runtime.db.claim() as claimed:
+        ids = waiting.take(claimed, clock, STAGE, limit)
+        if not ids:
+            return 0
+        notices = notice.read(claimed, ids)
+        plans, failures = _plans(notices, clock.now())
+        plans = _with_suggestions(claimed, plans, drafter)
+        with runtime.db.settle(claimed) as db:
+            ours = _ours(db, ids)
+            failures = {one: error for one, error in failures.items() if one in ours}
+            failures |= _decide(db, clock, [plan for plan in plans if plan.notice.id in ours])
+            done = _finished(db, ours, {one.id for one in notices})
+            waiting.done(db, STAGE, done)
+            _wake(db, clock, done)
+            for mention_id, error in failures.items():
+                set_aside(db, clock, STAGE, "mention", mention_id, error)
+    if failures:
+        raise ItemsSetAside(STAGE, len(failures))
+    return len(done)
+
+
+@functools.cache
+def _drafter(settings: Settings) -> Drafter:
+    """The process's drafter, with the process's model where that can embed; cases do not wait for a broken one."""
+    try:
+        return PlaybookDrafter(getattr(judge.loaded(settings), "embed", None))
+    except RipplewatchError as error:
+        log.warning("replies are suggested by shared words alone: %s", error)
+        return PlaybookDrafter()
+
+
+def _plans(notices: Sequence[Notice], now: datetime) -> tuple[list[Plan], dict[int, Exception]]:
+    """A plan for every mention that is somebody's and in no case yet, and the errors of those that have none."""
+    plans: list[Plan] = []
+    failures: dict[int, Exception] = {}
+    for one in notices:
+        try:
+            plan = _plan(one, now)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one, its neighbours must be looked at
+            failures[one.id] = error
+        else:
+            plans += [plan] if plan else []
+    return plans, failures
+
+
+def _plan(one: Notice, now: datetime) -> Plan | None:
+    brand = one.brand
+    if brand is None or one.case_id is not None or one.deleted or one.own or one.reading is None:
+        return None
+    permission = permission_for(one.source_kind, one.platform)
+    return Plan(one, brand, one.facts(now), notice.needs_person(one), permission)
+
+
+def _with_suggestions(db: Session, plans: Sequence[Plan], drafter: Drafter) -> list[Plan]:
+    """The plans, with suggestions for those that a person should see and may answer."""
+    wanted = [plan for plan in plans if plan.needed and plan.permission.how != "no"]
+    brands = {plan.brand.id for plan in wanted}
+    playbook = _playbook(db, brands)
+    found: dict[int, tuple[Suggestion, ...]] = {}
+    for brand_id in brands & playbook.keys():
+        of_brand = [plan for plan in wanted if plan.brand.id == brand_id]
+        try:
+            drafts = drafter.draft([_occasion(plan) for plan in of_brand], playbook[brand_id])
+        except Exception:
+            log.exception("no replies could be suggested for %d mentions", len(of_brand))
+        else:
+            found |= {plan.notice.id: some for plan, some in zip(of_brand, drafts, strict=True)}
+    return [replace(plan, suggestions=found.get(plan.notice.id, ())) for plan in plans]
+
+
+def _playbook(db: Session, brand_ids: set[int]) -> dict[int, list[Entry]]:
+    """The active entries of each brand that has any."""
+    rows = select(PlaybookEntry).where(PlaybookEntry.brand_id.in_(brand_ids), PlaybookEntry.active)
+    found: dict[int, list[Entry]] = {}
+    for row in db.scalars(rows.order_by(PlaybookEntry.id)) if brand_ids else ():
+        entry = Entry(row.id, row.version, row.name, row.text, row.about, tuple(row.tags), row.language, row.platform)
+        found.setdefault(row.brand_id, []).append(entry)
+    return found
+
+
+def _occasion(plan: Plan) -> Occasion:
+    one, reading = plan.notice, plan.notice.reading
+    return Occasion(
+        text=one.text,
+        platform=one.platform,
+        language=reading.language if reading else "",
+        sentiment=reading.sentiment if reading else "",
+        complaint=plan.facts.complaint,
+        question=plan.facts.question,
+        author=one.author,
+        brand=plan.brand.name,
+    )
+
+
+def _ours(db: Session, ids: Sequence[int]) -> set[int]:
+    """Those that still wait, now that nobody else can decide: on SQLite another thread may have been faster."""
+    if db.get_bind().dialect.name != "sqlite":
+        db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_AT_A_TIME})
+    return set(db.scalars(select(Waiting.subject_id).where(Waiting.stage == STAGE, Waiting.subject_id.in_(ids))))
+
+
+def _finished(db: Session, ours: set[int], read: set[int]) -> list[int]:
+    """What need not wait any longer: all but mentions that are there and could not be read, as others hold them."""
+    unread = ours - read
+    held = set(db.scalars(select(Mention.id).where(Mention.id.in_(unread)))) if unread else set()
+    return sorted(ours - held)
+
+
+def _wake(db: Session, clock: Clock, mention_ids: Sequence[int]) -> None:
+    """Wake snoozed cases of these mentions whose time has come, and let the others wait on."""
+    snoozed = select(Case.id, Case.mention_id, Case.snoozed_until)
+    rows = db.execute(snoozed.where(Case.mention_id.in_(mention_ids), Case.state == "snoozed")).all()
+    due = [row.id for row in rows if row.snoozed_until is None or row.snoozed_until <= clock.now()]
+    if due:
+        wake_snoozed(db, clock, due)
+    for row in rows:
+        if row.id not in due:
+            waiting.add(db, clock, STAGE, [row.mention_id], row.snoozed_until)
+
+
+def _decide(db: Session, clock: Clock, plans: Sequence[Plan]) -> dict[int, Exception]:
+    """Decide on all at once; when that fails, on each alone, to find out which cannot be."""
+    try:
+        with db.begin_nested():
+            _write(db, clock, plans)
+    except OperationalError:
+        raise  # the database's trouble, not a mention's: all of them wait
+    except Exception as error:  # noqa: BLE001 - see _plans
+        if len(plans) == 1:
+            return {plans[0].notice.id: error}
+        log.warning("%d mentions could not be decided at once (%s); trying each alone", len(plans), error)
+        failures: dict[int, Exception] = {}
+        for plan in plans:
+            failures |= _decide(db, clock, [plan])
+        return failures
+    return {}
+
+
+def _write(db: Session, clock: Clock, plans: Sequence[Plan]) -> None:
+    """Place every mention, the oldest first, then write what came of it."""
+    now = clock.now()
+    desk = Desk.read(db, [plan.notice for plan in plans])
+    for plan in sorted(plans, key=lambda plan: (plan.notice.created_at, plan.notice.id)):
+        _place(desk, plan, now)
+    _save_opened(db, now, [place for place in desk.places if place.case_id is None])
+    _save_joined(db, clock, [place for place in desk.places if place.case_id is not None and place.joined])
+
+
+def _place(desk: Desk, plan: Plan, now: datetime) -> None:
+    """Let the mention join an open case, open one for it, or leave it."""
+    one = plan.notice
+    plan = replace(plan, facts=replace(plan.facts, unanswered=desk.unanswered(plan)))
+    place = desk.find(plan)
+    if place is not None:
+        of_author = place.author_id == one.author_id and (place.thread == one.thread or plan.facts.direct)
+        if plan.needed or of_author:
+            place.join(plan, now)
+    elif back := desk.answers_back(plan) and not plan.friendly:
+        desk.add(Place.begin(replace(plan, facts=replace(plan.facts, answered_back=back)), now))
+    elif plan.needed:
+        desk.add(Place.begin(plan, now))
+
+
+def _save_opened(db: Session, now: datetime, places: Sequence[Place]) -> None:
+    """Write new cases with their mentions and drafts."""
+    cases = [_case(place, now) for place in places]
+    db.add_all(cases)
+    db.flush()
+    if cases:
+        audit = [
+            {"at": now, "case_id": case.id, "action": "open", "detail": {"priority": case.priority}} for case in cases
+        ]
+        db.execute(insert(Audit), audit)
+
+
+def _case(place: Place, now: datetime) -> Case:
+    plan, found = place.plans[0], priority(place.facts)
+    own = CaseMention(mention_id=plan.notice.id, why="the case began with it", joined_at=now)
+    joined = [CaseMention(mention_id=one, why=why, joined_at=now) for one, why in place.joined.items()]
+    return Case(
+        mention_id=plan.notice.id,
+        brand_id=place.brand_id,
+        author_id=place.author_id,
+        thread=place.thread,
+        state="new",
+        version=1,
+        priority=found.score,
+        reasons=list(found.reasons),
+        facts=place.facts.stored(),
+        permission=plan.permission.how,
+        permission_why=plan.permission.why,
+        due_at=_due(place, urgent=found.urgent),
+        opened_at=now,
+        changed_at=now,
+        mentions=[own, *joined],
+        drafts=[_draft(suggestion, now) for suggestion in plan.suggestions],
+    )
+
+
+def _draft(suggestion: Suggestion, now: datetime) -> Draft:
+    return Draft(
+        text=suggestion.text,
+        origin=suggestion.origin,
+        why=suggestion.why,
+        playbook_id=suggestion.playbook_id,
+        score=suggestion.score,
+        unresolved=list(suggestion.unresolved),
+        created_at=now,
+    )
+
+
+def _due(place: Place, *, urgent: bool) -> datetime:
+    """When the first reply is due: counted from when the author wrote, or sooner since something urgent joined."""
+    first, last = place.plans[0], place.plans[-1]
+    brand = first.brand
+    due = [place.due_at] if place.due_at else []
+    for plan, minutes in ((first, brand.first_reply_minutes), *((last, brand.urgent_reply_minutes),) * urgent):
+        due.append(first_reply_due(plan.notice.created_at, hours=brand.hours, timezone=brand.timezone, minutes=minutes))
+    return min(due)
+
+
+def _save_joined(db: Session, clock: Clock, places: Sequence[Place]) -> None:
+    """Write what joined cases that were open before: they press more, never less, and no longer sleep."""
+    now = clock.now()
+    members = [
+        {"mention_id": one, "case_id": place.case_id, "why": why, "joined_at": now}
+        for place in places
+        for one, why in place.joined.items()
+    ]
+    if members:
+        db.execute(insert(CaseMention), members)
+    move_all(db, clock, "join", [_change(place) for place in places])
+
+
+def _change(place: Place) -> Change:
+    found = priority(place.facts)
+    return Change(
+        case_id=place.case_id or 0,
+        version=place.version,
+        values={
+            "priority": max(found.score, place.priority),
+            "reasons": list(found.reasons),
+            "facts": place.facts.stored(),
+            "due_at": _due(place, urgent=found.urgent),
+            "snoozed_until": None,
+        },
+        detail={"mentions": sorted(place.joined)},
+    )

@@ -1,0 +1,313 @@
+"""Approved replies out, each at most once: the `post` stage.
+
+1. Claim: approved -> sending, by an update conditional on the case's version; commit. Of several workers one wins.
+2. Look once more: nobody has stopped sending, the post is still there and as it was, we go out as who was approved.
+3. Call the platform, with no transaction open.
+4. Record what it said: sent, failed, later (approved again, due then), or unsure; in a transaction of its own.
+
+A crash between 1 and 4 leaves the case in `sending`. Nobody knows then whether the reply went out, so it is never just
+sent again: when its lease has passed, the platform is asked (Replier.find). Found: sent. Certainly not there: it may
+go out now. Cannot tell: unsure, and a person decides. The version that a claim gave the case is the token for
+recording: a worker that comes back from the dead finds it changed and records nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session, joinedload
+
+from core import waiting
+from core.clock import Clock
+from core.errors import Forbidden, GiveUp, PlatformError, RetryLater, Stale, Unsure
+from core.runtime import Runtime
+from core.settings import Settings
+from core.tables import Case, Mention, Reply, Switch, User, Waiting
+from core.types import Outgoing, Receipt
+from listener.source import Replier, load_replier
+from responder.cases import last_reply
+from responder.states import move
+
+log = logging.getLogger(__name__)
+
+STAGE = "post"
+BATCH = 10
+"""Replies per call of `work`, the most pressing first; a process that is asked to stop finishes so many."""
+
+LEASE = timedelta(minutes=3)
+"""So long a claimed reply is left to the worker that has it; the deadlines of every replier end well before."""
+
+PATIENCE = timedelta(hours=6)
+"""A reply that the platform keeps refusing for now is given up so long after its approval: it would come too late."""
+
+MOST_ATTEMPTS = 8
+_FIRST_WAIT, _LONGEST_WAIT = 30.0, 3600.0
+"""Seconds until the next attempt where the platform names none: doubled each time."""
+
+_STOPPED = "sending is stopped"
+
+Repliers = Callable[[str], Replier | None]
+"""The replier of a kind of source; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One reply that is ours to send, or (`began` set) to ask the platform about; recorded only on this `version`."""
+
+    case_id: int
+    version: int
+    via: str
+    account: str
+    approved_at: datetime
+    attempts: int
+    began: datetime | None
+    outgoing: Outgoing
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it: a key of states.TRANSITIONS, and what goes with it. `after`: try again in so many seconds."""
+
+    verb: str
+    reason: str = ""
+    receipt: Receipt | None = None
+    after: float | None = None
+
+
+def work(runtime: Runtime) -> int:
+    """Send what is due; see core/queue.py."""
+    return post_replies(runtime, functools.partial(_replier, runtime.settings))
+
+
+@functools.cache
+def _replier(settings: Settings, kind: str) -> Replier | None:
+    """The process's replier of this kind; it may keep a session with its platform."""
+    replier = load_replier(kind)
+    return replier(settings) if replier else None
+
+
+def post_replies(runtime: Runtime, repliers: Repliers, limit: int = BATCH) -> int:
+    """Send at most `limit` replies that are due, and settle those that were left in between; gives how many it saw to."""
+    with runtime.db.read() as db:
+        due = _due(db, runtime.clock, limit)
+    done = 0
+    for reply_id in due:
+        with runtime.db.write() as db:
+            claim = _claim(db, runtime.clock, reply_id)
+        if claim is not None:
+            outcome = _look_back(runtime, repliers, claim) if claim.began else _send(runtime, repliers, claim)
+            with runtime.db.write() as db:
+                _record(db, runtime.clock, claim, reply_id, outcome)
+            done += outcome.verb != "lost"
+    return done
+
+
+def _due(db: Session, clock: Clock, limit: int) -> list[int]:
+    """Ids of replies that are due, the most pressing first. While sending is stopped, only those to ask about."""
+    due = (
+        select(Waiting.subject_id)
+        .outerjoin(Reply, Reply.id == Waiting.subject_id)
+        .outerjoin(Case, Case.id == Reply.case_id)
+        .where(Waiting.stage == STAGE, Waiting.due <= clock.now())
+    )
+    if _stopped(db):
+        due = due.where(Case.state.is_distinct_from("approved"))
+    return list(db.scalars(due.order_by(Case.priority.desc(), Waiting.due, Waiting.subject_id).limit(limit)))
+
+
+def _stopped(db: Session) -> bool:
+    return bool(db.scalar(select(Switch.stopped).where(Switch.name == "sending")))
+
+
+def _claim(db: Session, clock: Clock, reply_id: int) -> Claim | None:
+    """Take one reply for as long as LEASE; None when it is no longer to be sent, or somebody else has it."""
+    still = select(Waiting).where(Waiting.stage == STAGE, Waiting.subject_id == reply_id, Waiting.due <= clock.now())
+    if db.scalars(still.with_for_update(skip_locked=True)).one_or_none() is None:
+        return None
+    row = db.get(Reply, reply_id, options=[joinedload(Reply.case).joinedload(Case.mention).joinedload(Mention.author)])
+    if row is None or row.case.state not in ("approved", "sending") or last_reply(db, row.case_id) is not row:
+        waiting.done(db, STAGE, [reply_id])
+        return None
+    began = row.sending_at if row.case.state == "sending" else None
+    try:
+        case = move(db, clock, "look_back" if began else "start", row.case_id, row.case.version, None)
+    except (Stale, Forbidden):
+        return None
+    if began is None:
+        row.sending_at, row.attempts = clock.now(), row.attempts + 1
+    _wait(db, clock, reply_id, clock.now() + LEASE)
+    return Claim(
+        case_id=row.case_id,
+        version=case.version,
+        via=row.via,
+        account=row.account,
+        approved_at=row.approved_at,
+        attempts=row.attempts,
+        began=began,
+        outgoing=_outgoing(db, row),
+    )
+
+
+def _outgoing(db: Session, row: Reply) -> Outgoing:
+    mention = row.case.mention
+    user = db.get(User, row.approved_by) if row.approved_by else None
+    return Outgoing(
+        key=row.key,
+        platform=mention.platform,
+        mention_id=mention.native_id,
+        mention_url=mention.url,
+        text=row.text,
+        account=row.account,
+        approved_by=user.name if user else "",
+    )
+
+
+def _wait(db: Session, clock: Clock, reply_id: int, due: datetime) -> None:
+    waiting.done(db, STAGE, [reply_id])
+    waiting.add(db, clock, STAGE, [reply_id], due)
+
+
+def _send(runtime: Runtime, repliers: Repliers, claim: Claim) -> Outcome:
+    """Look once more, then call the platform, once."""
+    replier = repliers(claim.via)
+    if replier is None:
+        return Outcome("fail", f"replies cannot be sent to {claim.via} from here: answer by hand")
+    with runtime.db.read() as db:
+        found = _last_look(db, claim)
+    return found or _account_changed(replier, claim) or _call(replier, claim)
+
+
+def _call(replier: Replier, claim: Claim) -> Outcome:
+    """The one call, and what its end means."""
+    try:
+        return Outcome("sent", receipt=replier.send(claim.outgoing))
+    except RetryLater as error:
+        return Outcome("hold", str(error), after=_pause(error.after, claim.attempts))
+    except GiveUp as error:
+        return Outcome("fail", str(error))
+    except Unsure as error:
+        return _find(replier, claim, str(error))
+    except Exception as error:
+        log.exception("sending reply %s ended in an error that no replier should raise", claim.outgoing.key)
+        return _find(replier, claim, f"{type(error).__name__}: {error}")
+
+
+def _last_look(db: Session, claim: Claim) -> Outcome | None:
+    """Why the reply must not go out at this moment, if so."""
+    if _stopped(db):
+        return Outcome("hold", _STOPPED)
+    found = db.execute(
+        select(Mention.deleted_at, Mention.edited_at)
+        .join(Case, Case.mention_id == Mention.id)
+        .where(Case.id == claim.case_id, Case.version == claim.version)
+    ).one_or_none()
+    if found is None:
+        return Outcome("lost", "somebody else has taken it")
+    if found.deleted_at is not None:
+        return Outcome("fail", "the post is gone")
+    if found.edited_at is not None and found.edited_at > claim.approved_at:
+        return Outcome("fail", "the post was edited after the reply was approved: read it again")
+    return None
+
+
+def _account_changed(replier: Replier, claim: Claim) -> Outcome | None:
+    """The person approved the reply as going out under a name; it must not go out under another."""
+    if not claim.account:
+        return None
+    try:
+        account = replier.account()
+    except GiveUp as error:
+        return Outcome("fail", str(error))
+    except PlatformError as error:
+        return Outcome("hold", str(error), after=_pause(None, claim.attempts))
+    if account != claim.account:
+        return Outcome("fail", f"approved to go out as {claim.account}, but it would now go out as {account}")
+    return None
+
+
+def _find(replier: Replier, claim: Claim, problem: str) -> Outcome:
+    """After a call of which we do not know what it did: sent if it is there. If not, it may still be on its way."""
+    try:
+        receipt = replier.find(claim.outgoing)
+    except PlatformError as error:
+        return Outcome("doubt", f"{problem}; and the platform cannot be asked: {error}")
+    except Exception:
+        log.exception("looking for reply %s ended in an error that no replier should raise", claim.outgoing.key)
+        return Outcome("doubt", problem)
+    return Outcome("sent", receipt=receipt) if receipt else Outcome("doubt", f"{problem}; it was not there just after")
+
+
+def _look_back(runtime: Runtime, repliers: Repliers, claim: Claim) -> Outcome:
+    """Settle a reply whose worker never came back: ask the platform, long after, whether it is there."""
+    replier = repliers(claim.via)
+    if replier is None:
+        return Outcome("doubt", f"we were interrupted while sending, and {claim.via} cannot be asked from here")
+    try:
+        receipt = replier.find(claim.outgoing)
+    except RetryLater as error:
+        if runtime.clock.now() - claim.approved_at > PATIENCE:
+            return Outcome("doubt", f"we were interrupted while sending, and the platform does not say: {error}")
+        return Outcome("wait", str(error), after=_pause(error.after, claim.attempts))
+    except PlatformError as error:
+        return Outcome("doubt", f"we were interrupted while sending: {error}")
+    except Exception as error:
+        log.exception("looking for reply %s ended in an error that no replier should raise", claim.outgoing.key)
+        return Outcome("doubt", f"we were interrupted while sending: {type(error).__name__}")
+    return Outcome("sent", receipt=receipt) if receipt else Outcome("hold", "we were interrupted before it went out")
+
+
+def _pause(after: float | None, attempts: int) -> float:
+    """Seconds to wait: what the platform says, within reason, else longer with each attempt."""
+    if after is not None:
+        return min(max(1.0, after), 24 * 3600.0)
+    return min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** max(0, attempts - 1))
+
+
+def _record(db: Session, clock: Clock, claim: Claim, reply_id: int, outcome: Outcome) -> None:
+    """Write what came of it, unless the case has moved on since we claimed it."""
+    outcome = _too_late(outcome, claim, clock.now())
+    if outcome.verb in ("lost", "wait"):
+        if outcome.verb == "wait":
+            _wait(db, clock, reply_id, clock.now() + timedelta(seconds=outcome.after or 0))
+        return
+    try:
+        move(db, clock, outcome.verb, claim.case_id, claim.version, None, {"reply": reply_id})
+    except Stale as error:
+        log.warning("reply %d: %s is not recorded: %s", reply_id, outcome.verb, error)
+        return
+    row = db.get_one(Reply, reply_id)
+    row.error = outcome.reason or None
+    if outcome.receipt is not None:
+        row.sent_at, row.native_id, row.url = clock.now(), outcome.receipt.native_id, outcome.receipt.url
+    if outcome.verb == "hold":
+        row.sending_at = None
+        row.attempts -= outcome.reason == _STOPPED
+        _hold(db, clock, reply_id, claim.via, clock.now() + timedelta(seconds=outcome.after or 0))
+    else:
+        waiting.done(db, STAGE, [reply_id])
+
+
+def _too_late(outcome: Outcome, claim: Claim, now: datetime) -> Outcome:
+    """A reply that would go out too late, or that keeps being interrupted, is given up."""
+    if outcome.verb != "hold" or outcome.reason == _STOPPED:
+        return outcome
+    if now - claim.approved_at > PATIENCE or claim.attempts >= MOST_ATTEMPTS:
+        return Outcome("fail", f"tried {claim.attempts} times; last: {outcome.reason}")
+    return outcome
+
+
+def _hold(db: Session, clock: Clock, reply_id: int, via: str, due: datetime) -> None:
+    """Wait until `due`, and let nothing else be asked of this platform before then."""
+    _wait(db, clock, reply_id, due)
+    others = select(Reply.id).join(Case).where(Reply.via == via, Reply.sent_at.is_(None), Case.state == "approved")
+    db.execute(
+        update(Waiting)
+        .where(Waiting.stage == STAGE, Waiting.due < due, Waiting.subject_id.in_(others))
+        .values(due=due)
+        .execution_options(synchronize_session=False)
+    )
