@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import Any, ClassVar
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -152,7 +153,10 @@ class Feed:
         host, now = urlsplit(url).hostname or url, self._context.clock.now()
         check(response, host, now, body.decode(errors="replace"))
         headers = {"content-type": response.headers.get("content-type", ""), "content-location": url}
-        feed = feedparser.parse(body, response_headers=headers)
+        try:
+            feed = feedparser.parse(BytesIO(body), response_headers=headers)  # bytes may be taken for a path
+        except ValueError as error:  # a number of a thousand digits, for one
+            raise RetryLater(f"what {host} sends cannot be read as a feed: {error}", after=900) from error
         if not feed.entries and (feed.bozo or not feed.get("version")):
             why = feed.get("bozo_exception") or "it is something else"
             raise RetryLater(f"what {host} sends cannot be read as a feed: {why}", after=900)

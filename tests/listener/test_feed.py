@@ -172,3 +172,19 @@ def test_a_wrong_address_is_refused_at_once_and_never_shows_a_password(url: str)
     with pytest.raises(BadInput, match="Address of the feed") as caught:
         Feed(Context({"url": url}, settings(), HeldClock(NOW)))
     assert "secret" not in str(caught.value)
+
+
+def test_a_body_that_is_the_name_of_a_file_here_is_not_opened(tmp_path: Path) -> None:
+    secret = tmp_path / "own.xml"
+    secret.write_bytes(ATOM)
+    with (
+        serving(loopback.Answer(body=str(secret).encode())) as (source, _),
+        pytest.raises(RetryLater, match="as a feed"),
+    ):
+        source.fetch(None)
+
+
+def test_a_number_beyond_all_measure_is_a_feed_that_cannot_be_read() -> None:
+    body = b"<rss version='2.0'><channel><item><title>&#" + b"9" * 5000 + b";</title></item></channel></rss>"
+    with serving(loopback.Answer(body=body)) as (source, _), pytest.raises(RetryLater, match="as a feed"):
+        source.fetch(None)
