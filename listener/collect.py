@@ -229,15 +229,16 @@ def _store_matches(db: Session, brands: Mapping[int, Brands]) -> set[int]:
     """Note whose the mentions are; the ids of those for which that is news."""
     row, stored = tables.Match, set[tuple[int, int]]()
     for ids in chunks(sorted(brands)):
-        stored.update(db.execute(select(row.mention_id, row.brand_id).where(row.mention_id.in_(ids))).tuples())
-    rows = [
+        found = db.execute(select(row.mention_id, row.brand_id).where(row.mention_id.in_(ids)))
+        stored.update((one.mention_id, one.brand_id) for one in found)
+    rows: list[dict[str, Any]] = [
         {"mention_id": mention_id, "brand_id": brand_id, "query_id": query_id}
-        for mention_id, found in sorted(brands.items())
-        for brand_id, query_id in found
+        for mention_id, theirs in sorted(brands.items())
+        for brand_id, query_id in theirs
         if (mention_id, brand_id) not in stored
     ]
     _insert(db, row, rows)
-    return {mention_id for mention_id, found in brands.items() if any((mention_id, b) not in stored for b, _ in found)}
+    return {one["mention_id"] for one in rows}
 
 
 def _update_counts(db: Session, known: Mapping[int, tuple[_Held, Mention]]) -> None:

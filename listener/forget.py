@@ -112,9 +112,8 @@ def _close_cases(db: Session, clock: Clock, mention_ids: Sequence[int], why: str
     ids = [row.id for row in cases]
     db.execute(delete(tables.Draft).where(tables.Draft.case_id.in_(ids)))
     left = select(member.case_id, func.min(member.mention_id)).join(mention, mention.id == member.mention_id)
-    heirs = dict(
-        db.execute(left.where(member.case_id.in_(ids), mention.deleted_at.is_(None)).group_by(member.case_id)).tuples()
-    )
+    left = left.where(member.case_id.in_(ids), mention.deleted_at.is_(None)).group_by(member.case_id)
+    heirs = dict(db.execute(left).all())
     for row in cases:
         closes = row.state in CLOSES
         after: dict[str, object] = {"state": "new" if row.id in heirs else "dismissed"} if closes else {}
@@ -132,8 +131,8 @@ def _unquote_replies(db: Session, said: dict[int, tuple[str, str]]) -> None:
     One that somebody approved for another mention of the same case still goes out as it was approved.
     """
     reply, case, member = tables.Reply, tables.Case, tables.CaseMention
-    own = db.execute(select(case.id, case.mention_id).where(case.mention_id.in_(said))).tuples().all()
-    joined = db.execute(select(member.case_id, member.mention_id).where(member.mention_id.in_(said))).tuples()
+    own = db.execute(select(case.id, case.mention_id).where(case.mention_id.in_(said))).all()
+    joined = db.execute(select(member.case_id, member.mention_id).where(member.mention_id.in_(said)))
     theirs: dict[int, set[int]] = {}
     for case_id, mention_id in (*own, *joined):
         theirs.setdefault(case_id, set()).add(mention_id)
