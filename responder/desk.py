@@ -19,13 +19,10 @@ from core.types import Draft as Suggestion
 from core.types import Permission
 from responder.notice import BrandRules, Notice, positive
 from responder.states import ANSWERED_STATES, OPEN_STATES
-from responder.triage import Facts
+from responder.triage import MOST_COUNTED, Facts
 
 MEMORY = timedelta(days=14)
 """How far back earlier messages without an answer count, and for how long a word after our reply answers it."""
-
-MOST_COUNTED = 20
-"""Earlier messages are counted up to here."""
 
 
 @dataclass(frozen=True, slots=True)

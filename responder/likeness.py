@@ -26,6 +26,20 @@ _LONGEST = 5_000
 _PIECE = 4
 _NOISE = re.compile(r"https?://\S+|<(?:link|email)>|@[\w.@-]+", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
+_FUNCTION = """
+a about after again all also am an and any are as at be been but by can could did do does for from get got had
+has have he her here his how i if in is it its just me my no not of on one or our out she so some such than that
+the their them then there these they this those to too up us was we were what when where which who why will with
+would you your s t re ve ll d m aber als auch auf aus bei bin bis da das dass dem den der des die du ein eine
+einem einen einer er es fur habe haben hat ich ihr ihre im ist ja man mein meine mich mir mit nach nicht noch
+nur oder schon sich sie sind und uns von war wenn wer wie wir wird zu zum zur al como con cuando de del el ella
+en esta este esto ha hay la las le lo los mas mi muy nos o para pero por porque que se si sin son su sus te tu
+un una y ya yo ai au aux avec ce cette ces c dans elle est et eu il ils j je l les leur ma mais mes mon n ne
+nous ou par pas plus pour qu qui sa ses sur une vous
+"""
+_FUNCTION_WORDS = frozenset(_FUNCTION.split())
+"""Words that say nothing about the matter (English, German, Spanish, French; without accents): in a small playbook
+they would be as rare as the others."""
 
 
 class SharedWords:
@@ -94,6 +108,8 @@ def _features(text: str) -> Counter[str]:
     plain = "".join(sign for sign in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(sign))
     found: Counter[str] = Counter()
     for word in _WORD.findall(plain):
+        if word in _FUNCTION_WORDS:
+            continue
         found[word] += 1
         framed = f"_{word}_"
         found.update("#" + framed[at : at + _PIECE] for at in range(len(framed) - _PIECE + 1))

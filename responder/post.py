@@ -92,7 +92,7 @@ def _replier(settings: Settings, kind: str) -> Replier | None:
 
 
 def post_replies(runtime: Runtime, repliers: Repliers, limit: int = BATCH) -> int:
-    """Send at most `limit` replies that are due, and settle those that were left in between; gives how many it saw to."""
+    """Send at most `limit` replies that are due, and settle those left in between; gives how many it saw to."""
     with runtime.db.read() as db:
         due = _due(db, runtime.clock, limit)
     done = 0

@@ -22,6 +22,9 @@ URGENT = 70
 REACH = 16
 """The most that followers, reposts, likes and replies add, all together."""
 
+MOST_COUNTED = 20
+"""Earlier messages without an answer are counted up to here."""
+
 _COMPLAINT, _UNSURE, _UNREAD, _OTHER = 34, 14, 14, 6
 """Where a complaint, a perhaps, a language that was not judged, and anything else begin."""
 
@@ -116,7 +119,7 @@ def _kind(facts: Facts, score: float) -> tuple[float, str]:
     if facts.unread:
         return max(_UNREAD, _UNSURE + 12 * score if facts.complaint is None else 0), "language not judged"
     if facts.complaint is None:
-        return _UNSURE + 12 * score, f"not sure if a complaint ({score:.0%})"
+        return _UNSURE + 12 * score, "not sure if a complaint" + (f" ({score:.0%})" if score else "")
     return _OTHER + 0.0, ""
 
 
@@ -126,7 +129,7 @@ def _left_alone(facts: Facts) -> list[tuple[float, str]]:
     again = (0, 14, 22)[earlier] if earlier < 3 else 26
     hours = min(max(0, facts.waiting), _DAY) / 60
     return [
-        (again, f"{_ordinal(earlier + 1)} message, no answer yet" if earlier else ""),
+        (again, f"{_message(earlier + 1)}, no answer yet" if earlier else ""),
         (12 * facts.answered_back, "answered back to our reply" if facts.answered_back else ""),
         (hours / 4, _waits(facts.waiting) if facts.waiting >= _WAITING_SHOWN else ""),
         (min(4, max(0, facts.others)), _others(facts.others) if facts.others > 0 else ""),
@@ -169,8 +172,13 @@ def _waits(minutes: int) -> str:
     return f"waiting for {hours} hours" if hours > 1 else "waiting for an hour"
 
 
+def _message(number: int) -> str:
+    if number > MOST_COUNTED:
+        return f"more than {MOST_COUNTED} messages"
+    return f"{_ordinal(number)} message"
+
+
 def _ordinal(number: int) -> str:
     if number <= len(_ORDINALS):
         return _ORDINALS[number - 1]
-    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th") if number % 100 not in (11, 12, 13) else "th"
-    return f"{number}{ending}"
+    return f"{number}th"

@@ -1,0 +1,157 @@
+"""Suggestions: the fitting entries of the playbook, in the author's language, or none at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.types import UNSUPPORTED, Author
+from responder.draft import Entry, Occasion, PlaybookDrafter, addressed
+from responder.likeness import Floats
+from responder.playbook import placeholders
+
+LATE = Entry(
+    1,
+    1,
+    "Late parcel",
+    "{name}, sorry that your parcel is late. {agent}",
+    "An order is late",
+    ("delivery",),
+    "en",
+    None,
+)
+APP = Entry(2, 1, "App crash", "{name}, sorry that the app crashes.", "The app crashes or logs out", (), "en", None)
+THANKS = Entry(3, 1, "Thank you", "Thank you, {name}!", "Praise for a parcel or an app", ("praise",), "en", None)
+SPAET = Entry(4, 1, "Paket verspätet", "{name}, das Paket kommt zu spät, das tut uns leid.", "Late", (), "de", None)
+ON_X = Entry(5, 1, "Late parcel on X", "{name}, your parcel is late, sorry. Message us.", "Late", (), "en", "x")
+ANY = Entry(6, 1, "Anything else", "{name}, sorry. Tell us more?", "", ("general", "complaint"), "en", None)
+PLAYBOOK = (LATE, APP, THANKS, SPAET, ON_X, ANY)
+
+COMPLAINT = Occasion(
+    text="my parcel is late again, where is my order",
+    platform="bluesky",
+    language="en",
+    sentiment="negative",
+    complaint=True,
+    question=False,
+    author=Author("1", "ann.example", "Ann"),
+    brand="Hawkweed",
+)
+
+
+def suggested(occasion: Occasion, *playbook: Entry) -> list[str]:
+    (found,) = PlaybookDrafter().draft([occasion], playbook or PLAYBOOK)
+    return [one.why.partition("“")[2].partition("”")[0] for one in found]
+
+
+def test_the_entry_about_the_same_is_suggested_with_where_it_came_from() -> None:
+    (found,) = PlaybookDrafter().draft([COMPLAINT], (LATE, APP))
+    assert [draft.text for draft in found] == ["Ann, sorry that your parcel is late. {agent}"]
+    draft = found[0]
+    assert draft.why == "similar to “Late parcel”; in English"
+    assert (draft.origin, draft.playbook_id, draft.unresolved) == ("playbook", 1, ("agent",))
+    assert draft.score is not None
+
+
+def test_an_entry_for_another_platform_is_not_suggested() -> None:
+    assert suggested(COMPLAINT, ON_X) == []
+    assert suggested(replace(COMPLAINT, platform="x"), ON_X) == ["Late parcel on X"]
+
+
+def test_nothing_is_suggested_where_nothing_fits() -> None:
+    odd = replace(COMPLAINT, text="win a free iphone now, click here, crypto giveaway")
+    assert suggested(odd, LATE, APP) == []
+
+
+def test_a_general_entry_stands_in_where_nothing_fits_but_only_for_its_kind() -> None:
+    odd = replace(COMPLAINT, text="quite the week with you people")
+    assert suggested(odd) == ["Anything else"]
+    assert suggested(replace(odd, complaint=False, sentiment="neutral")) == []
+
+
+def test_praise_is_never_answered_with_thanks_for_a_complaint() -> None:
+    praise = replace(COMPLAINT, text="thank you for the parcel and the app", complaint=False, sentiment="positive")
+    assert suggested(praise, THANKS) == ["Thank you"]
+    assert suggested(replace(praise, complaint=True, sentiment="negative"), THANKS) == []
+
+
+def test_the_authors_language_comes_before_english() -> None:
+    german = replace(
+        COMPLAINT, text="mein Paket kommt schon wieder zu spät", language="de", sentiment=UNSUPPORTED, complaint=None
+    )
+    (found,) = PlaybookDrafter().draft([german], PLAYBOOK)
+    assert [draft.why for draft in found] == ["similar to “Paket verspätet”; in German"]
+
+
+def test_english_offered_to_another_language_says_so() -> None:
+    danish = replace(COMPLAINT, text="my parcel late, hvor er min order", language="da-DK")
+    (found,) = PlaybookDrafter().draft([danish], (LATE, SPAET))
+    assert [draft.why for draft in found] == ["similar to “Late parcel”; in English, but the author writes Danish"]
+
+
+def test_a_text_whose_language_nobody_can_tell_is_answered_in_english() -> None:
+    assert suggested(replace(COMPLAINT, language="und"), LATE, SPAET) == ["Late parcel"]
+
+
+def test_no_playbook_no_suggestion() -> None:
+    assert PlaybookDrafter().draft([COMPLAINT, COMPLAINT], ()) == [(), ()]
+
+
+class Meaning:
+    """An embedding that knows two matters, and counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, texts: Sequence[str]) -> Floats:
+        self.asked += texts
+        rows = [[1.0, 0.0] if "parcel" in text.lower() or "stuff" in text else [0.0, 1.0] for text in texts]
+        return np.array(rows, dtype=np.float32)
+
+
+def test_meaning_finds_what_shares_no_word() -> None:
+    meant = replace(COMPLAINT, text="still no stuff")
+    assert PlaybookDrafter().draft([meant], (LATE, APP)) == [()]
+    (found,) = PlaybookDrafter(Meaning()).draft([meant], (LATE, APP))
+    assert [draft.playbook_id for draft in found] == [1]
+
+
+def test_the_playbook_is_embedded_once_per_version() -> None:
+    meaning = Meaning()
+    drafter = PlaybookDrafter(meaning)
+    for _ in range(3):
+        drafter.draft([COMPLAINT], (LATE, APP))
+    assert len(meaning.asked) == 2 + 3
+    drafter.draft([COMPLAINT], (LATE, replace(APP, version=2)))
+    assert len(meaning.asked) == 2 + 3 + 3
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("Ann", "Ann"),
+        ("Ann-Marie O’Neil, Jr.", "Ann-Marie O’Neil, Jr"),
+        ("  Ann \n Lee ", "Ann Lee"),
+        ("🌸 Ann 🌸 (she/her)", "Ann she her"),
+        ("Žofie Nováková", "Žofie Nováková"),
+        ("田中さん", "田中さん"),
+        ("", "ann.example"),
+        ("12345", "ann.example"),
+        ("🌸🌸", "ann.example"),
+        ("{link}", "ann.example"),
+        ("<b>Ann</b>", "ann.example"),
+        ("www.cheap-pills.example", "ann.example"),
+        ("Ann shop.example.com", "ann.example"),
+        ("@everyone", "ann.example"),
+        ("*bold* _name_ [x](y)", "bold name x y"),
+        ("A\u202enna\u200b", "Anna"),
+        ("Ann " + "very " * 100 + "long", "Ann very very very very very very very"),
+        ("W" * 300, "W" * 40),
+    ],
+)
+def test_the_name_is_only_ever_a_name(name: str, called: str) -> None:
+    assert addressed(Author("1", "@ann.example", name)) == called
+    assert placeholders(addressed(Author("1", "{link}", name))) == ()
