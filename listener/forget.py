@@ -107,22 +107,34 @@ def _close_cases(db: Session, clock: Clock, mention_ids: Sequence[int], why: str
     joined = update(member).where(member.mention_id.in_(mention_ids))
     db.execute(joined.values(why=why).execution_options(synchronize_session=False))
     cases = db.execute(
-        select(case.id, case.state).where(case.mention_id.in_(mention_ids)).order_by(case.id).with_for_update()
+        select(case.id, case.state, case.mention_id)
+        .where(case.mention_id.in_(mention_ids))
+        .order_by(case.id)
+        .with_for_update()
     ).all()
     ids = [row.id for row in cases]
     db.execute(delete(tables.Draft).where(tables.Draft.case_id.in_(ids)))
     left = select(member.case_id, func.min(member.mention_id)).join(mention, mention.id == member.mention_id)
     left = left.where(member.case_id.in_(ids), mention.deleted_at.is_(None)).group_by(member.case_id)
     heirs = dict(db.execute(left).all())
+    emptied = update(case).where(case.id.in_([one for one in ids if one not in heirs])).values(reasons=[], facts={})
+    db.execute(emptied.execution_options(synchronize_session=False))
     for row in cases:
-        closes = row.state in CLOSES
-        after: dict[str, object] = {"state": "new" if row.id in heirs else "dismissed"} if closes else {}
-        if row.id in heirs:
-            after["mention_id"] = heirs[row.id]
-        changed = update(case).where(case.id == row.id).values(version=case.version + 1, changed_at=clock.now())
-        db.execute(changed.values(reasons=[], facts={}, **after).execution_options(synchronize_session=False))
-        action = "gone" if closes and row.id not in heirs else "mention_gone"
+        heir = heirs.get(row.id) if row.state != "sending" else None
+        if row.state in CLOSES:
+            state = "dismissed" if heir is None else "new"
+            _change(db, clock, row.id, state=state, mention_id=heir or row.mention_id)
+        elif heir is not None:
+            _change(db, clock, row.id, mention_id=heir)
+        action = "gone" if heir is None and row.state in CLOSES else "mention_gone"
         db.execute(insert(tables.Audit).values(at=clock.now(), case_id=row.id, action=action, detail={"why": why}))
+
+
+def _change(db: Session, clock: Clock, case_id: int, **values: object) -> None:
+    """Whoever has the case in hand has to look again; the caller has locked it."""
+    case = tables.Case
+    changed = update(case).where(case.id == case_id).values(version=case.version + 1, changed_at=clock.now(), **values)
+    db.execute(changed.execution_options(synchronize_session=False))
 
 
 def _unquote_replies(db: Session, said: dict[int, tuple[str, str]]) -> None:
