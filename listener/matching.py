@@ -76,14 +76,12 @@ class BrandMatcher:
         return (platform, fold_handle(author.handle)) in own or (platform, fold_handle(author.native_id)) in own
 
     def terms(self) -> tuple[str, ...]:
-        """Words of which every mention that matches contains at least one; empty when there is no such set."""
-        found: set[str] = set()
-        for query in self._queries.values():
-            needed = terms(query)
-            if not needed:
-                return ()
-            found.update(needed)
-        return tuple(sorted(found))
+        """Words to ask a platform for that can only be asked for words.
+
+        Every mention that matches contains at least one of them, unless it matches only queries that no word can
+        narrow (`from:` or `lang:` alone): those hear only the platforms that give everything.
+        """
+        return tuple(sorted({term for query in self._queries.values() for term in terms(query)}))
 
 
 def _parsed(watchlist: Watchlist) -> dict[tuple[int, int], Query]:

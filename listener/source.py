@@ -39,8 +39,9 @@ class Field:
 class Context:
     """What a source is made with: its own `settings`, and what the process gives to all.
 
-    `terms` are words of which every wanted mention contains at least one (from the brands' queries, or empty),
-    for platforms that must be asked for words. `stop` is set when the process ends: waits must heed it.
+    `terms` are words of which every wanted mention contains at least one (from the brands' queries; empty when
+    there is no query with words), for platforms that must be asked for words. `stop` is set when the process
+    ends: waits must heed it.
     """
 
     settings: Mapping[str, object]

@@ -49,6 +49,8 @@ class HackerNews:
 
     def fetch(self, cursor: str | None) -> Page:
         """Everything since the cursor (seconds since 1970, UTC), less an overlap, for each term."""
+        if not self._context.terms:
+            return Page(cursor=cursor)  # where it is, so that the first query still hears from here on
         now = int(self._context.clock.now().timestamp())
         since = (int(cursor) if cursor else now - FIRST_LOOK) - OVERLAP
         found: dict[str, Mention] = {}

@@ -1,0 +1,72 @@
+"""The outside world, on 127.0.0.1: recorded answers of Bluesky, Hacker News and a feed, as their hosts serve them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from websockets.sync.server import ServerConnection
+
+from tests import loopback
+
+_DATA = Path(__file__).parents[1] / "listener" / "data"
+_EVENTS = (_DATA / "bluesky" / "events_v1.jsonl").read_text(encoding="utf-8").splitlines()
+_HITS = {
+    hit["objectID"]: hit
+    for one in json.loads((_DATA / "hackernews" / "algolia.json").read_text(encoding="utf-8"))
+    for hit in one["response"]["body"].get("hits", ())
+}
+_FEED = _DATA / "rss" / "wellformed__namespace__rss1.0withModules.xml"
+
+POSTS = [
+    event for event in map(json.loads, _EVENTS) if event.get("commit", {}).get("collection") == "app.bsky.feed.post"
+]
+STORIES = list(_HITS.values())
+FEED_ENTRIES = 1
+"""What there is to hear, counted from the recordings and not by the code under test."""
+
+
+@dataclass(slots=True)
+class World:
+    """Where everything is, and how often each was asked."""
+
+    jetstream: loopback.Server
+    algolia: loopback.Server
+    blog: loopback.Server
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@contextmanager
+def world() -> Iterator[World]:
+    """Serve all of it."""
+    with ExitStack() as stack:
+        jetstream = stack.enter_context(loopback.websocket(_stream))
+        algolia = stack.enter_context(loopback.http(_search))
+        blog = stack.enter_context(loopback.http(lambda asked: loopback.Answer(body=_FEED.read_bytes())))
+        environment = {
+            "BLUESKY_JETSTREAM_URL": jetstream.url,
+            "HACKERNEWS_URL": algolia.url,
+            "FEED_ALLOW_NETWORKS": "127.0.0.1/32",
+        }
+        yield World(jetstream, algolia, blog, environment)
+
+
+def _stream(connection: ServerConnection, asked: loopback.Asked) -> None:
+    """Everything from the cursor on, in order; then silence."""
+    since = int(asked.query.get("cursor", ["0"])[0])
+    for line in _EVENTS:
+        if json.loads(line)["time_us"] >= since:
+            connection.send(line)
+    connection.recv()
+
+
+def _search(asked: loopback.Asked) -> loopback.Answer:
+    """Hits of a window of time whose text has the words, as Algolia finds them."""
+    low, high = map(int, re.findall(r"\d+", asked.one("numericFilters").replace("created_at_i", "")))
+    words = asked.one("query").strip('"').casefold()
+    found = [hit for hit in STORIES if low <= hit["created_at_i"] < high and words in json.dumps(hit).casefold()]
+    return loopback.Answer(body=json.dumps({"hits": found, "nbHits": len(found)}).encode())
