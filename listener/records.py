@@ -32,6 +32,7 @@ COLUMNS = (*REQUIRED, *OPTIONAL)
 _PLATFORM = re.compile(r"[a-z0-9][a-z0-9_.-]{0,49}")
 _WHOLE = re.compile(r"(\d{1,15})(?:\.0{1,15})?", re.ASCII)
 _LARGEST = 2**31 - 1
+_DEFUSED = re.compile(r"'+[=+\-@\t\r]")
 _NEVER_CLOSED = "a quote that opens here is never closed"
 _WIDE_BOMS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -164,8 +165,13 @@ def _read_csv(file: BinaryIO, name: str, start: Place, *, whole: bool) -> Iterat
                 return  # perhaps it is, when the rest has been written
             yield Read(Rejected(where, str(error)), line.number, line.after)
         else:
-            given = {column: cell for column, cell in zip(columns, cells, strict=True) if column and cell.strip()}
-            yield Read(_item(given, where), line.number, after)
+            given = {column: _as_written(cell) for column, cell in zip(columns, cells, strict=True) if column}
+            yield Read(_item({k: v for k, v in given.items() if v.strip()}, where), line.number, after)
+
+
+def _as_written(cell: str) -> str:
+    """Without the apostrophe by which `ripplewatch export` keeps a spreadsheet from running a cell as a formula."""
+    return cell[1:] if _DEFUSED.match(cell) else cell
 
 
 def _header(line: _Line) -> tuple[list[str], str] | str:

@@ -6,6 +6,7 @@ spreadsheet would run as a formula begins with an apostrophe; `ripplewatch impor
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -39,8 +40,8 @@ COLUMNS = (
     "reply",
 )
 _PAGE = 1_000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a cell begins with that spreadsheets run (OWASP, CSV injection)."""
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+"""How a cell begins that spreadsheets run (OWASP, CSV injection), or that we had to defuse already."""
 
 
 def exported(
@@ -132,6 +133,6 @@ def _cell(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return f"'{value}" if value.startswith(_FORMULA) else value
+            return f"'{value}" if _FORMULA.match(value) else value
         case _:
             return str(value)

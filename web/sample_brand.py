@@ -88,6 +88,6 @@ def _matcher(brand: Brand) -> BrandMatcher:
 def _mentions(clock: Clock) -> tuple[Mention, ...]:
     """The sample's mentions, moved in time as a whole so that the newest was written a moment ago."""
     with (_DATA / "mentions.jsonl").open("rb") as file:
-        written = [item for item, _ in records.read(file, "mentions.jsonl") if isinstance(item, Mention)]
+        written = [read.item for read in records.read(file, "mentions.jsonl") if isinstance(read.item, Mention)]
     shift = clock.now() - _NEWEST_AGE - max(mention.created_at for mention in written)
     return tuple(replace(mention, created_at=mention.created_at + shift) for mention in written)

@@ -62,7 +62,7 @@ def test_bad_lines_are_named_and_skipped(bad: Path) -> None:
     assert ran.code == 0
     assert [line["id"] for line in ran.lines] == ["a", "c"]
     reasons = ran.err.splitlines()
-    assert [reason.partition(": ")[0] for reason in reasons] == [f"{bad}:{number}" for number in (2, 3, 4)]
+    assert [reason.partition(": ")[0] for reason in reasons] == [f"{bad}, line {number}" for number in (2, 3, 4)]
     assert "not JSON" in reasons[0]
     assert "not UTF-8" in reasons[1]
     assert "no text" in reasons[2]
@@ -80,7 +80,7 @@ def test_a_line_without_end_fills_no_memory_and_is_one_bad_line(tmp_path: Path) 
     file.write_bytes(b'{"id": "1", "text": "' + b"x" * (2 * LONGEST + 5) + b'"}\n' + lines(POSTS[2]).encode())
     ran = ripplewatch("classify", "--model", "lexicon", str(file))
     assert [line["id"] for line in ran.lines] == ["c"]
-    assert f"{file}:1: the line is longer" in ran.err
+    assert f"{file}, line 1: the line is longer" in ran.err
 
 
 def test_what_cannot_be_utf8_stays_an_escape_in_the_answer() -> None:
@@ -108,7 +108,7 @@ def test_match_names_the_file_of_a_bad_query(tmp_path: Path) -> None:
     queries = write(tmp_path / "q.jsonl", {"id": "bad", "query": "(a"}, {"id": "good", "query": "a"})
     ran = ripplewatch("match", "--queries", queries, stdin=lines({"id": "1", "text": "a"}))
     assert ran.lines == [{"id": "1", "queries": ["good"]}]
-    assert ran.err.startswith(f"{queries}:1: ")
+    assert ran.err.startswith(f"{queries}, line 1: ")
     assert ripplewatch("match").code == 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,22 @@ def test_a_query_is_explained_in_words() -> None:
     assert said["query"] == "acme -job"
     assert "acme" in said["meaning"]
     assert "job" in said["meaning"]
+
+
+def test_a_query_is_tried_on_what_is_stored_and_nothing_personal_comes_out(tmp_path: Path) -> None:
+    ripplewatch("brand", "add", "acme")
+    texts = ("acme lost my parcel, mail me at jo@example.com", "nothing of interest", "acme jobs")
+    with (tmp_path / "posts.jsonl").open("w", encoding="utf-8") as file:
+        for number, text in enumerate(texts):
+            post = {"platform": "x", "id": str(number), "author": "jo", "text": text}
+            file.write(json.dumps(post | {"created_at": "2026-11-20T10:00:00Z"}) + "\n")
+    ripplewatch("import", str(tmp_path / "posts.jsonl"), "--no-judge")
+    ran = ripplewatch("query", "test", "acme -jobs")
+    assert ran.lines == [
+        {"platform": "x", "id": "0", "author": "jo", "text": "acme lost my parcel, mail me at [e-mail]"}
+    ]
+    assert ran.err == "1 of 3 mention(s) match\n"
+    assert ripplewatch("query", "test", "acme", "--last", "1").err == "1 of 1 mention(s) match\n"
 
 
 def _user(settings: Settings) -> User:

@@ -152,7 +152,7 @@ def test_csv_has_the_same_columns_and_no_cell_that_a_spreadsheet_runs(home: Data
     assert found["'-2"]["complaint"] == ""
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@a", "\tx", "\rx"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@a", "\tx", "\rx", "'=1"])
 def test_a_formula_is_defused_however_it_begins(text: str) -> None:
     record: dict[str, object] = dict.fromkeys(COLUMNS) | {"text": text, "likes": -1}
     assert cells(record)[COLUMNS.index("text")] == f"'{text}"

@@ -37,7 +37,7 @@ class _TimeZone(click.ParamType[str]):
             self.fail(f"{value!r}: write it as Europe/Berlin or America/New_York", param, ctx)
 
 
-@click.group()
+@click.group(short_help="Whose name we listen for.", epilog="Example: ripplewatch brand add acme --name 'Acme Outdoor'")
 def brand() -> None:
     """Add brands and their own accounts; list and remove them."""
 

@@ -23,7 +23,7 @@ def note(message: str) -> None:
 
 def report(file: str, line: int, reason: str) -> None:
     """Say which line could not be used and why."""
-    note(f"{file}:{line}: {reason}")
+    note(f"{file}, line {line}: {reason}")
 
 
 LONGEST = 10_000_000

@@ -1,4 +1,4 @@
-"""`ripplewatch import`, `export`, `replay` and `forget`: mentions on their way in and out."""
+"""`ripplewatch export` and `forget`: mentions on their way out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ from web.commands.opened import brand_of, opened
 from web.export import COLUMNS, cells, exported
 
 
-@click.command(epilog="Example: ripplewatch export --format csv --since 2026-11-01 --brand acme > mentions.csv")
+@click.command(
+    short_help="Write mentions and what was made of them.",
+    epilog="Example: ripplewatch export --format csv --since 2026-11-01 --brand acme > mentions.csv",
+)
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
 @click.option(
     "--since", type=Moment(), help="Only what was written at or after this time (2026-11-22, or 90d: so long ago)."
@@ -57,7 +60,10 @@ def _write_csv(records: Iterator[dict[str, object]]) -> None:
         stdout.detach()
 
 
-@click.command(epilog="Example: ripplewatch forget --author bluesky jane.example --yes")
+@click.command(
+    short_help="Erase mentions by id, author or age.",
+    epilog="Example: ripplewatch forget --author bluesky jane.example --yes",
+)
 @click.option("--mention", nargs=2, multiple=True, metavar="PLATFORM ID", help="One mention; may be repeated.")
 @click.option("--author", nargs=2, multiple=True, metavar="PLATFORM HANDLE", help="All by an author; may be repeated.")
 @click.option(

@@ -18,11 +18,14 @@ train = click.Command(
     params=_train.params,
     callback=_train.callback,
     help="Train the sentiment and complaint model (needs torch). Prints what it reaches as JSON.",
+    short_help="Train the model (needs torch).",
     epilog="Example: ripplewatch train --data data --encoder all-MiniLM-L6-v2 --out my-model",
 )
 
 
-@click.command(epilog="Example: ripplewatch evaluate data --model lexicon")
+@click.command(
+    short_help="Measure a model on labelled texts.", epilog="Example: ripplewatch evaluate data --model lexicon"
+)
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--model", help="Another model than MODEL says: bundled, lexicon, or a Hugging Face id or folder.")
 @click.option("--tweeteval", is_flag=True, help="FOLDER is a copy of TweetEval; score its sentiment test.")

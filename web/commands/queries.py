@@ -15,7 +15,7 @@ from web.commands.lines import note, say
 from web.commands.opened import brand_of, opened
 
 
-@click.group()
+@click.group(short_help="What a mention must say.", epilog="Example: ripplewatch query test 'acme* -job'")
 def query() -> None:
     """Add queries to brands, try them out, list and remove them. The language: docs/queries.md."""
 

@@ -18,7 +18,10 @@ _file = click.argument("file", type=_INPUT, default="-")
 _strict = click.option("--strict", is_flag=True, help="End with exit code 1 at the first bad line.")
 
 
-@click.command(epilog='Example: echo \'{"id": "1", "text": "Still no parcel."}\' | ripplewatch classify')
+@click.command(
+    short_help="Judge texts: JSON Lines in, verdicts out.",
+    epilog='Example: echo \'{"id": "1", "text": "Still no parcel."}\' | ripplewatch classify',
+)
 @_file
 @click.option("--model", help="Another model than MODEL says: bundled, lexicon, or a Hugging Face id or folder.")
 @_strict
@@ -33,7 +36,10 @@ def classify(file: BinaryIO, model: str | None, strict: bool) -> None:
         say(verdict)
 
 
-@click.command(epilog="Example: ripplewatch match --queries queries.jsonl mentions.jsonl")
+@click.command(
+    short_help="Which queries match which mentions.",
+    epilog="Example: ripplewatch match --queries queries.jsonl mentions.jsonl",
+)
 @click.option("--queries", required=True, type=_INPUT, help='JSON Lines {"id", "query"}.')
 @_file
 @_strict
@@ -47,7 +53,10 @@ def match(queries: BinaryIO, file: BinaryIO, strict: bool) -> None:
         say(matched)
 
 
-@click.command(epilog="Example: ripplewatch suggest --replies replies.jsonl --history answered.jsonl mentions.jsonl")
+@click.command(
+    short_help="Rank replies for mentions.",
+    epilog="Example: ripplewatch suggest --replies replies.jsonl --history answered.jsonl mentions.jsonl",
+)
 @click.option("--replies", required=True, type=_INPUT, help='JSON Lines {"id", "text"}: what may be suggested.')
 @click.option("--history", type=_INPUT, help='JSON Lines {"mention", "reply"}: answers given before, to learn from.')
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="How many for each mention.")

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from types import FrameType
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,6 +19,7 @@ from core.runtime import Runtime
 from listener.supervise import listen as hear
 from web.commands.lines import note
 from web.commands.opened import opened
+from web.commands.stopping import on_signal
 from web.sample_brand import load_sample
 from web.server import Server, bound, pages
 from web.setup import base_url, first_link
@@ -34,7 +33,7 @@ _host = click.option("--host", help="Address to listen on (default: HOST, 127.0.
 _port = click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one (default: PORT, 8000).")
 
 
-@click.command(epilog="Example: ripplewatch run --sample --port 8080")
+@click.command(short_help="Run everything in one process.", epilog="Example: ripplewatch run --sample --port 8080")
 @click.option("--sample", is_flag=True, help="Load the sample brand first.")
 @_host
 @_port
@@ -52,7 +51,7 @@ def run(sample: bool, host: str | None, port: int | None) -> None:
             server.run()
 
 
-@click.command(epilog="Example: ripplewatch web --host 0.0.0.0 --port 8080")
+@click.command(short_help="Serve the pages alone.", epilog="Example: ripplewatch web --host 0.0.0.0 --port 8080")
 @_host
 @_port
 def web(host: str | None, port: int | None) -> None:
@@ -61,22 +60,28 @@ def web(host: str | None, port: int | None) -> None:
         server.run()
 
 
-@click.command(epilog="Example: ripplewatch listen")
+@click.command(short_help="Hear all sources, as a process of its own.", epilog="Example: ripplewatch listen")
 def listen() -> None:
     """Hear all sources: one part of a distributed set-up. Several may run; each source is heard by one of them."""
     stop = threading.Event()
-    with opened(service=True) as runtime, _on_signal(stop.set):
+    with opened(service=True) as runtime, on_signal(stop.set):
         note("Ripplewatch listens (Ctrl+C stops it)")
         hear(runtime, stop)
 
 
-@click.command(epilog="Example: REDIS_URL=redis://localhost:6379/0 ripplewatch judge")
+@click.command(
+    short_help="Let the model read, as a process of its own.",
+    epilog="Example: REDIS_URL=redis://localhost:6379/0 ripplewatch judge",
+)
 def judge() -> None:
     """Let the model read what was heard: one part of a distributed set-up, as many times as you like."""
     _work("sentiment")
 
 
-@click.command(epilog="Example: REDIS_URL=redis://localhost:6379/0 ripplewatch respond")
+@click.command(
+    short_help="Open cases and send replies, as a process of its own.",
+    epilog="Example: REDIS_URL=redis://localhost:6379/0 ripplewatch respond",
+)
 def respond() -> None:
     """Open cases and send approved replies: one part of a distributed set-up, as many times as you like."""
     _work("responder")
@@ -86,13 +91,13 @@ def _work(process: str) -> None:
     """As an RQ worker; without REDIS_URL in threads that look at the shared database every SWEEP_SECONDS."""
     with opened(service=True) as runtime:
         if runtime.settings.distributed:
-            with _on_signal(_leave):  # until the worker has handlers of its own
+            with on_signal(_leave):  # until the worker has handlers of its own
                 note(f"Ripplewatch takes work from {redact(runtime.settings.redis_url)} (Ctrl+C stops it)")
                 serve(runtime, process)
             return
         queue = ThreadQueue({stage.name: stage for stage in stages_of(process)})
         stop = threading.Event()
-        with _on_signal(stop.set):
+        with on_signal(stop.set):
             note(f"Ripplewatch looks for work every {runtime.settings.sweep_seconds:g} s (Ctrl+C stops it)")
             queue.start(dataclasses.replace(runtime, queue=queue))
             _beats(runtime, process)(stop)
@@ -104,7 +109,7 @@ def _pages(host: str | None, port: int | None) -> Iterator[tuple[Runtime, Server
     """The runtime and server of the pages, with the words that a person needs to find them."""
     chosen = settings.load({name: value for name, value in (("host", host), ("port", port)) if value is not None})
     with ExitStack() as stack:
-        stack.enter_context(_on_signal(_leave))
+        stack.enter_context(on_signal(_leave))
         listening = stack.enter_context(bound(chosen.host, chosen.port))
         found = {"host": chosen.host, "port": listening.getsockname()[1]}
         runtime = stack.enter_context(opened(found, service=True))
@@ -174,23 +179,6 @@ def _beats(runtime: Runtime, *parts: str) -> Callable[[threading.Event], None]:
                 retire(runtime, part)
 
     return loop
-
-
-@contextmanager
-def _on_signal(act: Callable[[], None]) -> Iterator[None]:
-    """SIGTERM and SIGINT call `act`; a second one ends the process at once."""
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        del frame
-        signal.signal(number, signal.SIG_DFL)
-        act()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _leave() -> None:

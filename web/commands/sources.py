@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import BadInput
 from core.tables import Brand, Source
+from listener import source as listening
 from listener.source import Source as Kind
 from web import source_form
 from web.commands.lines import note, say
@@ -21,13 +22,13 @@ class _Kinds(click.Group):
     """One command per kind of source; its options are the fields that the kind declares."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [kind.kind for kind in source_form.kinds()]
+        return listening.kinds()
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return next((_adding(kind) for kind in source_form.kinds() if kind.kind == cmd_name), None)
+        return _adding(listening.load(cmd_name)) if cmd_name in listening.kinds() else None
 
 
-@click.group()
+@click.group(short_help="The places that we hear from.", epilog="Example: ripplewatch source add hackernews")
 def source() -> None:
     """Add sources, see how they are, pause, resume and remove them."""
 
@@ -104,9 +105,8 @@ def _existing(db: Session, kind: str, name: str) -> Source:
 
 def _shown(row: Source) -> dict[str, object]:
     """The source's settings; of what its kind calls a secret (or no longer knows) only that it is there."""
-    known = {
-        asked.name for kind in source_form.kinds() if kind.kind == row.kind for asked in kind.fields if not asked.secret
-    }
+    fields = listening.load(row.kind).fields if row.kind in listening.kinds() else ()
+    known = {asked.name for asked in fields if not asked.secret}
     return {name: value if name in known else "set, not shown" for name, value in row.settings.items()}
 
 

@@ -15,7 +15,7 @@ from web.doctor import Finding, examine
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
-@click.command(epilog="Example: ripplewatch doctor --json")
+@click.command(short_help="Check everything, and say what to do.", epilog="Example: ripplewatch doctor --json")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON Lines.")
 def doctor(as_json: bool) -> None:
     """Check every setting, key, source, queue and the model. Exit code 1: something needs you. Changes nothing."""
@@ -29,7 +29,7 @@ def doctor(as_json: bool) -> None:
     sys.exit(failed)
 
 
-@click.command(epilog="Example: ripplewatch migrate")
+@click.command(short_help="Bring the database to this version.", epilog="Example: ripplewatch migrate")
 def migrate() -> None:
     """Bring the database to this program's version. Make a copy of it first; nothing else may be running."""
     database = Database(settings.load().database)

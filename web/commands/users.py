@@ -18,7 +18,7 @@ from web.commands.opened import opened
 from web.setup import new_user_errors
 
 
-@click.group()
+@click.group(short_help="Who may sign in.", epilog="Example: ripplewatch user add jane --role admin")
 def user() -> None:
     """Add people who may sign in, change their password, shut them out.
 

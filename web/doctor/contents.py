@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -88,7 +89,7 @@ def _sources(db: Session, settings: Settings, clock: Clock) -> Iterator[Finding]
 
 def _source(db: Session, row: Source, settings: Settings, clock: Clock) -> Finding:
     what = f"source {row.kind}/{row.name}"
-    again = f"then `ripplewatch source resume {row.kind} {row.name!r}`"
+    again = f"then `ripplewatch source resume {row.kind} {shlex.quote(row.name)}`"
     if not row.active:
         return ok(what, "switched off")
     if problem := _unusable(row, settings, clock):
