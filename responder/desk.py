@@ -208,6 +208,4 @@ def _earlier(db: Session, mention_ids: Sequence[int], since: datetime) -> dict[t
     )
     count = select(func.count()).select_from(written).correlate(Mention, match).scalar_subquery()
     rows = select(Mention.id, match.brand_id, count).join(match, match.mention_id == Mention.id)
-    return {
-        (one, brand_id): found for one, brand_id, found in db.execute(rows.where(Mention.id.in_(mention_ids))).tuples()
-    }
+    return {(one, brand_id): found for one, brand_id, found in db.execute(rows.where(Mention.id.in_(mention_ids)))}

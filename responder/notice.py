@@ -207,7 +207,7 @@ def _reading(verdict: Verdict) -> Reading:
 def _brands_of(db: Session, ids: Sequence[int]) -> dict[int, tuple[BrandRules, ...]]:
     """The brands of each mention, the first that was matched first."""
     matches = select(Match.mention_id, Match.brand_id).where(Match.mention_id.in_(ids)).order_by(Match.id)
-    pairs = db.execute(matches).tuples().all()
+    pairs = db.execute(matches).all()
     rules = _rules(db, {brand_id for _, brand_id in pairs})
     found: dict[int, tuple[BrandRules, ...]] = {}
     for mention_id, brand_id in pairs:
@@ -218,7 +218,7 @@ def _brands_of(db: Session, ids: Sequence[int]) -> dict[int, tuple[BrandRules, .
 def _rules(db: Session, brand_ids: set[int]) -> dict[int, BrandRules]:
     own: dict[int, set[tuple[str, str]]] = {}
     accounts = select(OwnAccount.brand_id, OwnAccount.platform, OwnAccount.handle)
-    for brand_id, platform, handle in db.execute(accounts.where(OwnAccount.brand_id.in_(brand_ids))).tuples():
+    for brand_id, platform, handle in db.execute(accounts.where(OwnAccount.brand_id.in_(brand_ids))):
         own.setdefault(brand_id, set()).add((platform, fold_handle(handle)))
     return {
         brand.id: BrandRules(

@@ -81,13 +81,19 @@ TRANSITIONS: Mapping[str, Move] = {
     # what the service does
     "join": Move(_stay("new", "drafted", "failed", "unsure") | _to("new", "snoozed"), "added another mention"),
     "wake": Move(_to("new", "snoozed"), "woke it"),
-    "gone": Move(_to("dismissed", "new", "drafted", "snoozed", "failed"), "closed it: the post is gone"),
     "start": Move(_to("sending", "approved"), "began to send the reply"),
     "look_back": Move(_stay("sending"), "looks whether the reply is on the platform"),
     "hold": Move(_to("approved", "sending"), "did not send the reply yet"),
     "sent": Move(_to("sent", "sending"), "sent the reply"),
     "fail": Move(_to("failed", "sending"), "could not send the reply"),
     "doubt": Move(_to("unsure", "sending"), "could not find out whether the reply was sent"),
+    # what listener/forget.py does when the post goes: close, or go on with the next mention of the case
+    "gone": Move(_to("dismissed", "new", "drafted", "snoozed", "failed", "approved"), "closed it: the post is gone"),
+    "mention_gone": Move(
+        _to("new", "new", "drafted", "snoozed", "failed", "approved")
+        | _stay("sending", "sent", "unsure", "answered_by_hand", "dismissed"),
+        "emptied it: the post is gone",
+    ),
 }
 """Every move there is. Opening a case is none: it begins as `new` (responder/open_case.py)."""
 
@@ -147,7 +153,8 @@ def move_all(db: Session, clock: Clock, verb: str, changes: Sequence[Change]) ->
     names = {name: given(f"v_{name}", type_=table.c[name].type) for name in changes[0].values}
     statement = (
         update(table)  # type: ignore[arg-type]
-        .where(table.c.id == given("at_id"), table.c.version == given("at_version"), table.c.state.in_(kind.states))
+        .where(table.c.id == given("at_id"), table.c.version == given("at_version"))
+        .where(or_(*(table.c.state == state for state in kind.states)))  # many rows at once take no IN
         .values(state=_next(kind), version=table.c.version + 1, changed_at=now, **names)
     )
     rows = [

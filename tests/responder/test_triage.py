@@ -48,19 +48,19 @@ def test_a_score_is_0_to_100_and_always_the_same(facts: Facts) -> None:
 
 @given(FACTS, st.sampled_from(AMOUNTS), _shares)
 def test_more_certain_or_angrier_never_presses_less(facts: Facts, name: str, value: float) -> None:
-    more = replace(facts, **{name: max(value, getattr(facts, name))})  # type: ignore[arg-type]
+    more = replace(facts, **{name: max(value, getattr(facts, name))})
     assert priority(more).score >= priority(facts).score
 
 
 @given(FACTS, st.sampled_from(COUNTS), st.integers(0, 10**6))
 def test_more_of_anything_never_presses_less(facts: Facts, name: str, added: int) -> None:
-    more = replace(facts, **{name: getattr(facts, name) + added})  # type: ignore[arg-type]
+    more = replace(facts, **{name: getattr(facts, name) + added})
     assert priority(more).score >= priority(facts).score
 
 
 @given(FACTS, st.sampled_from(FLAGS))
 def test_one_more_thing_that_speaks_for_it_never_presses_less(facts: Facts, name: str) -> None:
-    more = replace(facts, **{name: True})  # type: ignore[arg-type]
+    more = replace(facts, **{name: True})
     assert priority(more).score >= priority(facts).score
 
 
