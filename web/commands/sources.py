@@ -113,7 +113,7 @@ def _shown(row: Source) -> dict[str, object]:
 def _adding(kind: type[Kind]) -> click.Command:
     options = [
         click.Option(
-            [f"--{asked.name.replace('_', '-')}", f"field_{asked.name}"],
+            [f"--{asked.name.replace('_', '-')}", source_form.field_name(kind, asked.name)],
             required=asked.required,
             help=" ".join(filter(None, (asked.help, asked.example and f"Such as {asked.example}"))),
         )
