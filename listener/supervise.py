@@ -48,7 +48,7 @@ class _Setting:
 class _Hearing(threading.Thread):
     """One source being heard, until `halt`."""
 
-    def __init__(self, listener: _Listener, row: tables.Source, setting: _Setting) -> None:
+    def __init__(self, listener: Listener, row: tables.Source, setting: _Setting) -> None:
         super().__init__(name=f"{row.kind}-{row.id}", daemon=True)
         self.setting = setting
         self.waiting = False
@@ -111,12 +111,15 @@ class _Hearing(threading.Thread):
         return False
 
 
-class _Listener:
-    """All sources that this process hears, and the matcher that they share."""
+class Listener:
+    """All sources that this process hears, and the matcher that they share. `holder` names it in leases.
 
-    def __init__(self, runtime: Runtime) -> None:
+    SQLite lives on one machine, where a listener that starts takes the place of one that was killed.
+    """
+
+    def __init__(self, runtime: Runtime, holder: str | None = None) -> None:
         self.runtime = runtime
-        self.holder = "local" if runtime.db.sqlite else f"{socket.gethostname()}-{os.getpid()}"
+        self.holder = holder or ("local" if runtime.db.sqlite else f"{socket.gethostname()}-{os.getpid()}")
         with runtime.db.read() as db:
             self.matcher = BrandMatcher.load(db)
         self._hearing: dict[int, _Hearing] = {}
@@ -172,8 +175,13 @@ class _Listener:
     def _lease(self, db: Session, ids: set[int]) -> set[int]:
         row, now = tables.Source, self.runtime.clock.now()
         free = or_(row.holder.is_(None), row.holder == self.holder, row.held_until < now)
-        taken = update(row).where(row.id.in_(ids), free).values(holder=self.holder, held_until=now + LEASE)
-        return set(db.scalars(taken.returning(row.id), execution_options={"synchronize_session": False}))
+        locked = select(row.id).where(row.id.in_(ids), free).order_by(row.id).with_for_update()
+        taken = set(db.scalars(locked))
+        db.execute(
+            update(row).where(row.id.in_(taken)).values(holder=self.holder, held_until=now + LEASE),
+            execution_options={"synchronize_session": False},
+        )
+        return taken
 
     def _follow(self, rows: dict[int, tables.Source]) -> None:
         """Start and stop threads so that exactly these sources are heard, with their present settings."""
@@ -196,7 +204,7 @@ class _Listener:
 
 def listen(runtime: Runtime, stop: threading.Event, look_seconds: float = LOOK_SECONDS) -> None:
     """Hear all active sources until `stop` is set; then end within seconds."""
-    listener = _Listener(runtime)
+    listener = Listener(runtime)
     try:
         while not stop.is_set():
             try:
