@@ -31,6 +31,7 @@ COLUMNS = (*REQUIRED, *OPTIONAL)
 
 _PLATFORM = re.compile(r"[a-z0-9][a-z0-9_.-]{0,49}")
 _WHOLE = re.compile(r"(\d{1,15})(?:\.0{1,15})?", re.ASCII)
+_ZONED = re.compile(r"(\S+[T ]\d\d:\d\d\S*?) ?([A-Za-z\[+-]\S*)")
 _LARGEST = 2**31 - 1
 _DEFUSED = re.compile(r"'+[=+\-@\t\r]")
 _NEVER_CLOSED = "a quote that opens here is never closed"
@@ -308,17 +309,21 @@ def _count(record: Mapping[str, object], column: str) -> int | None:
 
 def _moment(text: str) -> datetime:
     """ISO 8601 with a zone, in UTC."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        zone = re.fullmatch(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?) ?([^\d].*)", text)
-        if zone:
-            raise Unreadable(
-                f"created_at: unknown time zone {zone[2][:40]!r}; write Z or an offset like +01:00"
-            ) from None
-        raise Unreadable(f"created_at {text[:40]!r} is no ISO 8601 time like 2026-11-22T10:00:00Z") from None
+    moment = _iso(text)
+    if moment is None:
+        zoned = _ZONED.fullmatch(text)
+        if zoned and _iso(zoned[1]):
+            raise Unreadable(f"created_at: unknown time zone {zoned[2][:40]!r}; write Z or an offset like +01:00")
+        raise Unreadable(f"created_at {text[:40]!r} is no ISO 8601 time like 2026-11-22T10:00:00Z")
     if moment.tzinfo is None:
         raise Unreadable("created_at has no time zone: add Z or +01:00")
     if not 1970 < moment.year < 2200:
         raise Unreadable(f"created_at lies in the year {moment.year}")
     return moment.astimezone(UTC)
+
+
+def _iso(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
