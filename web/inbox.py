@@ -58,7 +58,6 @@ def listing(db: Session, args: Mapping[str, str]) -> dict[str, Any]:
         "newest": inbox.newest(db),
         "groups": GROUPS,
         "counts": inbox.counts(db),
-        "most": inbox.MOST_COUNTED,
         "shares": inbox.shares(db, want.group),
         "brands": db.scalars(select(Brand).order_by(Brand.name)).all(),
         "platforms": inbox.platforms(db),

@@ -23,6 +23,9 @@ STATES = {
     "snoozed": "Snoozed",
 }
 
+MOST_COUNTED = 1_000
+"""Counting of cases ends here: nobody acts on the difference between this and a hundred times as many."""
+
 _OTHER_ACTIONS = {"open": "opened the case"}
 _PLATFORMS = {"x": "X", "hackernews": "Hacker News", "youtube": "YouTube"}
 _UNITS = (("min", 60), ("h", 3600), ("d", 86400))
@@ -63,6 +66,11 @@ def short(number: int) -> str:
     return str(number)
 
 
+def counted(number: int) -> str:
+    """A count that ended at MOST_COUNTED: "12", "999+"."""
+    return str(number) if number < MOST_COUNTED else f"{MOST_COUNTED - 1}+"
+
+
 def percent(share: float) -> str:
     """A share of one as a whole percentage."""
     return f"{share * 100:.0f} %"
@@ -92,5 +100,5 @@ def told(action: str) -> str:
     return move.told if move else _OTHER_ACTIONS.get(action, action.replace("_", " "))
 
 
-FILTERS = (ago, due, clock, short, percent, platform, state, sentiment, told)
+FILTERS = (ago, due, clock, short, counted, percent, platform, state, sentiment, told)
 """What templates can say."""

@@ -18,12 +18,12 @@ from web.queries import inbox
 from web.queries.inbox import GROUPS, Wanted
 
 
-def _ids(runtime: Runtime, wanted: Wanted | None = None) -> list[int]:
+def _ids(runtime: Runtime, wanted: Wanted | None = None, window: int = inbox.WINDOW) -> list[int]:
     """All pages of the inbox, one after the other."""
     found, after = [], None
     with runtime.db.read() as db:
         while True:
-            page = inbox.page(db, wanted or Wanted(), after)
+            page = inbox.page(db, wanted or Wanted(), after, window)
             found += [row.id for row in page.rows]
             if page.next is None:
                 return found
@@ -48,6 +48,26 @@ def test_pages_follow_each_other_without_loss_or_repetition(runtime: Runtime) ->
     assert sorted(found) == sorted(cases)
     assert _ids(runtime, Wanted(GROUPS["all"])) != found
     assert sorted(_ids(runtime, Wanted(GROUPS["all"]))) == sorted(cases)
+
+
+@pytest.mark.parametrize("group", ["todo", "all"])
+def test_a_search_that_goes_step_by_step_finds_the_same_in_the_same_order(runtime: Runtime, group: str) -> None:
+    for number in range(23):
+        text = "the parcel" if number % 3 == 0 else "something else"
+        add_case(runtime, text, priority=number % 4, state=("new", "drafted")[number % 2], minutes_ago=number % 5)
+    wanted = Wanted(GROUPS[group], text="parcel")
+    at_once = _ids(runtime, wanted)
+    assert len(at_once) == 8
+    assert _ids(runtime, wanted, window=3) == at_once
+
+
+def test_a_search_that_has_not_looked_at_everything_says_so(agent: Visitor) -> None:
+    for _ in range(3):
+        add_case(agent.runtime)
+    with agent.runtime.db.read() as db:
+        page = inbox.page(db, Wanted(text="nowhere"), window=2)
+    assert page.rows == []
+    assert page.next
 
 
 def test_what_is_done_stands_with_the_newest_change_first(runtime: Runtime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from core.tables import Audit, Case, CaseMention, Draft, Mention, Reply, User, Verdict
@@ -86,13 +86,14 @@ def _thread(db: Session, row: Case) -> list[InThread]:
         link.mention_id: link.why for link in db.scalars(select(CaseMention).where(CaseMention.case_id == row.id))
     }
     roots = {one for one in (post.conversation, post.native_id) if one}
-    near = or_(
-        Mention.id.in_(joined), and_(Mention.platform == post.platform, Mention.conversation.in_(roots)),
-        and_(Mention.platform == post.platform, Mention.native_id.in_(roots)),
-    )  # fmt: skip
-    query = select(Mention).options(joinedload(Mention.author)).where(near).order_by(Mention.created_at, Mention.id)
-    found = {mention.id: mention for mention in [*_parents(db, post), *db.scalars(query.limit(_THREAD))]}
-    found.pop(post.id, None)
+    here = select(Mention).options(joinedload(Mention.author)).where(Mention.platform == post.platform).limit(_THREAD)
+    around = [
+        *_parents(db, post),
+        *db.scalars(here.where(Mention.native_id.in_(roots))),
+        *db.scalars(here.where(Mention.conversation.in_(roots))),
+        *db.scalars(select(Mention).options(joinedload(Mention.author)).where(Mention.id.in_(joined)).limit(_THREAD)),
+    ]
+    found = {mention.id: mention for mention in around if mention.id != post.id}
     in_order = sorted(found.values(), key=lambda mention: (mention.created_at, mention.id))
     return [InThread(mention, joined.get(mention.id)) for mention in in_order]
 

@@ -6,20 +6,24 @@ on the difference between 1,000 and 100,000.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from core.tables import Author, Brand, Case, Mention, User, Verdict
 from core.tables.row import UtcDateTime
+from web.words import MOST_COUNTED
 
 PAGE = 50
-MOST_COUNTED = 1_000
+WINDOW = 2_000
+"""Cases of one state that one look goes through for what no index knows: a word, a platform, a sentiment. The next
+look goes on from there, so that a page takes a bounded time and nothing is out of reach."""
 _SNIPPET = 300
+_NAMES = ("number", "moment", "case_id")
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 Rows = Select[*tuple[Any, ...]]
@@ -105,11 +109,16 @@ class Page:
     next: str | None
 
 
-def page(db: Session, wanted: Wanted, after: str | None = None) -> Page:
-    """The page of what is wanted that begins after the row that `after` names."""
-    keys = _recent(db, wanted, after) if wanted.group.recent else _urgent(db, wanted, after)
-    rows = load(db, [key[-1] for key in keys[:PAGE]])
-    return Page(rows, _cursor(keys[PAGE - 1]) if len(keys) > PAGE else None)
+def page(db: Session, wanted: Wanted, after: str | None = None, window: int = WINDOW) -> Page:
+    """The page of what is wanted that begins after the place that `after` names; see WINDOW."""
+    order = _RECENT if wanted.group.recent else _URGENT
+    scans = [_scan(db, order, wanted, state, _parsed(after), window) for state in wanted.group.states]
+    ends = [scan.end for scan in scans if scan.end]
+    horizon = order.first(ends) if ends else None  # beyond it some state has not been looked at
+    keys = sorted((key for scan in scans for key in scan.keys), reverse=order.descending)
+    keys = [key for key in keys if horizon is None or order.first([key, horizon]) == key]
+    following = keys[PAGE - 1] if len(keys) > PAGE else horizon
+    return Page(load(db, [key[-1] for key in keys[:PAGE]]), _cursor(following) if following else None)
 
 
 def load(db: Session, ids: Sequence[int]) -> list[Listed]:
@@ -154,13 +163,13 @@ def counts(db: Session) -> dict[str, int]:
 
 
 def newer(db: Session, wanted: Wanted, newest: int) -> int:
-    """How many wanted cases were opened after the case `newest`."""
-    found = [
-        one
-        for state in wanted.group.states
-        for one in db.scalars(_narrowed(select(Case.id), wanted, state).where(Case.id > newest).limit(MOST_COUNTED))
-    ]
-    return len(found)
+    """How many wanted cases were opened after the case `newest`; counting ends at MOST_COUNTED."""
+    fresh = select(Case.id).where(Case.id > newest, Case.state.in_(wanted.group.states)).order_by(Case.id)
+    if wanted.brand:
+        fresh = fresh.join(Brand, Brand.id == Case.brand_id).where(Brand.slug == wanted.brand)
+    if wanted.owner:
+        fresh = fresh.where(Case.owner_id == wanted.owner)
+    return len(db.scalars(_looked_into(fresh.limit(MOST_COUNTED), Case.mention_id, wanted)).all())
 
 
 def newest(db: Session) -> int:
@@ -204,57 +213,92 @@ def _pairs(db: Session, query: Rows) -> dict[str, int]:
     return {row[0]: row[1] for row in db.execute(query)}
 
 
-_Key = tuple[Any, ...]
-"""What rows are sorted by; its last part is the case's id."""
+_Key = tuple[int, datetime, int]
+"""What rows are sorted by: a number, a moment, and the case's id."""
 
 
-def _urgent(db: Session, wanted: Wanted, after: str | None) -> list[_Key]:
-    """Keys (-priority, due, id) of one page and one more, what is most urgent first."""
-    due = func.coalesce(Case.due_at, literal(_NEVER, UtcDateTime)).label("due")
-    query = select(Case.priority, due, Case.id)
-    if after and (at := _parsed(after)):
-        priority, moment, last = at
-        later = or_(due > literal(moment, UtcDateTime), and_(due == literal(moment, UtcDateTime), Case.id > last))
-        query = query.where(Case.priority <= -priority, or_(Case.priority < -priority, later))
-    query = query.order_by(Case.priority.desc(), due, Case.id).limit(PAGE + 1)
-    found = [(-row[0], row[1], row[2]) for row in _by_state(db, query, wanted)]
-    return sorted(found)[: PAGE + 1]
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """How a list is sorted: by columns that make a _Key, all of them up or all of them down."""
+
+    columns: tuple[Any, Any, Any]
+    descending: bool
+
+    def first(self, keys: Sequence[_Key]) -> _Key:
+        """Which of these comes first in the list."""
+        return max(keys) if self.descending else min(keys)
+
+    def by(self, columns: Sequence[Any]) -> list[Any]:
+        """The ORDER BY of a query; `columns` are this order's, or those of a subquery of them."""
+        return [column.desc() if self.descending else column.asc() for column in columns]
 
 
-def _recent(db: Session, wanted: Wanted, after: str | None) -> list[_Key]:
-    """Keys (0, changed, id) of one page and one more, what changed last first."""
-    query = select(literal(0), Case.changed_at, Case.id)
-    if after and (at := _parsed(after)):
-        _, moment, last = at
-        query = query.where(
-            Case.changed_at <= moment, or_(Case.changed_at < moment, and_(Case.changed_at == moment, Case.id < last))
-        )
-    query = query.order_by(Case.changed_at.desc(), Case.id.desc()).limit(PAGE + 1)
-    return sorted((tuple(row) for row in _by_state(db, query, wanted)), reverse=True)[: PAGE + 1]
+_URGENT = _Order((-Case.priority, func.coalesce(Case.due_at, literal(_NEVER, UtcDateTime)), Case.id), descending=False)
+_RECENT = _Order((literal(0), Case.changed_at, Case.id), descending=True)
 
 
-def _by_state(db: Session, query: Rows, wanted: Wanted) -> Iterable[Any]:
-    for state in wanted.group.states:
-        yield from db.execute(_narrowed(query, wanted, state))
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """What was found in one state; `end` is how far was looked, if not to the end of the state."""
+
+    keys: Sequence[_Key]
+    end: _Key | None = None
 
 
-def _narrowed(query: Rows, wanted: Wanted, state: str) -> Rows:
+def _scan(db: Session, order: _Order, wanted: Wanted, state: str, after: _Key | None, window: int) -> _Scan:
+    """One page and one more of one state, or what a look at its next `window` cases finds."""
+    number, moment, case_id = (column.label(name) for column, name in zip(order.columns, _NAMES, strict=True))
+    query = _indexed(select(number, moment, case_id, Case.mention_id), wanted, state)
+    query = _after(query, order, after)
+    sorting = [Case.priority.desc(), *order.by(order.columns[1:])] if order is _URGENT else order.by(order.columns[1:])
+    if not (wanted.platform or wanted.sentiment or wanted.text):
+        return _Scan([_key(row) for row in db.execute(query.order_by(*sorting).limit(PAGE + 1))])
+    looked = query.order_by(*sorting).limit(window).subquery()
+    columns = [looked.c[name] for name in _NAMES]
+    found = _looked_into(select(*columns), looked.c.mention_id, wanted).order_by(*order.by(columns)).limit(PAGE + 1)
+    keys = [_key(row) for row in db.execute(found)]
+    last = db.execute(query.order_by(*sorting).offset(window - 1).limit(1)).first() if len(keys) <= PAGE else None
+    return _Scan(keys, _key(last) if last else None)
+
+
+def _key(row: Any) -> _Key:
+    return row[0], row[1], row[2]
+
+
+def _after(query: Rows, order: _Order, after: _Key | None) -> Rows:
+    """Only what comes after a key; the plain bound on the first indexed column lets the index start there."""
+    if after is None:
+        return query
+    number, moment, case_id = after
+    when = literal(moment, UtcDateTime)
+    if order is _RECENT:
+        later = or_(Case.changed_at < when, and_(Case.changed_at == when, Case.id < case_id))
+        return query.where(Case.changed_at <= when, later)
+    due = order.columns[1]
+    later = or_(Case.priority < -number, due > when, and_(due == when, Case.id > case_id))
+    return query.where(Case.priority <= -number, later)
+
+
+def _indexed(query: Rows, wanted: Wanted, state: str) -> Rows:
+    """The conditions on cases themselves."""
     query = query.where(Case.state == state)
     if wanted.brand:
         query = query.where(Case.brand_id == select(Brand.id).where(Brand.slug == wanted.brand).scalar_subquery())
     if wanted.owner:
-        query = query.where(Case.owner_id == wanted.owner)
+        own = aliased(Case)
+        query = query.where(Case.id.in_(select(own.id).where(own.owner_id == wanted.owner)))
+    return query
+
+
+def _looked_into(query: Rows, mention_id: Any, wanted: Wanted) -> Rows:
+    """The conditions on what is behind a case, each looked up by the mention's id."""
+    post = [Mention.platform == wanted.platform] if wanted.platform else []
+    post += [Mention.text.icontains(word, autoescape=True) for word in wanted.text.split()]
+    if post:
+        query = query.where(exists().where(Mention.id == mention_id, *post))
     if wanted.sentiment:
-        judged = exists().where(
-            Verdict.mention_id == Case.mention_id, Verdict.sentiment == wanted.sentiment, _is_latest()
-        )
+        judged = exists().where(Verdict.mention_id == mention_id, Verdict.sentiment == wanted.sentiment, _is_latest())
         query = query.where(judged)
-    if wanted.platform or wanted.text:
-        query = query.join(Mention, Mention.id == Case.mention_id)
-    if wanted.platform:
-        query = query.where(Mention.platform == wanted.platform)
-    if wanted.text:
-        query = query.where(*(Mention.text.icontains(word, autoescape=True) for word in wanted.text.split()))
     return query
 
 
@@ -285,10 +329,10 @@ def _cursor(key: _Key) -> str:
     return f"{key[0]}_{key[1].isoformat()}_{key[2]}"
 
 
-def _parsed(after: str) -> tuple[int, datetime, int] | None:
-    """A cursor read back; None if somebody made it up."""
+def _parsed(after: str | None) -> _Key | None:
+    """A cursor read back; None if there is none or somebody made it up."""
     try:
-        first, moment, last = after.split("_")
+        first, moment, last = (after or "").split("_")
         at = int(first), datetime.fromisoformat(moment).astimezone(UTC), int(last)
     except (ValueError, OverflowError):
         return None
