@@ -34,7 +34,6 @@ ENDINGS = (".jsonl", ".ndjson", ".csv", ".tsv")
 PAGE_ITEMS = 500
 QUIET_SECONDS = 10
 """For so long a file must not have changed before its last line counts as complete without an end."""
-LOCK_SECONDS = 10
 _HEAD = 1_024
 
 
@@ -133,6 +132,7 @@ class FilesReplier:
 
     kind: ClassVar[str] = "files"
     max_length: ClassVar[int | None] = None
+    lock_seconds: ClassVar[float] = 10
 
     def __init__(self, process: Settings) -> None:
         """Opens nothing yet."""
@@ -167,10 +167,10 @@ class FilesReplier:
         """Alone with the file, among all processes."""
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with FileLock(f"{self._file}.lock", timeout=LOCK_SECONDS):
+            with FileLock(f"{self._file}.lock", timeout=self.lock_seconds):
                 yield
         except Timeout as error:
-            raise RetryLater(f"{self._file} is locked by another process for more than {LOCK_SECONDS} s") from error
+            raise RetryLater(f"{self._file} has been locked by another process for {self.lock_seconds} s") from error
 
     def _has(self, key: str) -> bool:
         """Whether a whole line has this key; a line that a crash cut off counts for nothing."""
