@@ -232,50 +232,61 @@ def _place(desk: Desk, plan: Plan, now: datetime) -> None:
 
 def _save_opened(db: Session, now: datetime, places: Sequence[Place]) -> None:
     """Write new cases with their mentions and drafts."""
-    cases = [_case(place, now) for place in places]
-    db.add_all(cases)
-    db.flush()
-    if cases:
-        audit = [
-            {"at": now, "case_id": case.id, "action": "open", "detail": {"priority": case.priority}} for case in cases
-        ]
-        db.execute(insert(Audit), audit)
+    if not places:
+        return
+    db.execute(insert(Case), [_case(place, now) for place in places])
+    began = [place.plans[0].notice.id for place in places]
+    ids = {
+        row.mention_id: row.id for row in db.execute(select(Case.mention_id, Case.id).where(Case.mention_id.in_(began)))
+    }
+    drafts = [
+        _draft(ids[place.plans[0].notice.id], suggestion, now)
+        for place in places
+        for suggestion in place.plans[0].suggestions
+    ]
+    members = [_member(ids[one], one, "the case began with it", now) for one in began]
+    for place in places:
+        case_id = ids[place.plans[0].notice.id]
+        members += [_member(case_id, one, why, now) for one, why in place.joined.items()]
+    db.execute(insert(CaseMention), members)
+    if drafts:
+        db.execute(insert(Draft), drafts)
+    db.execute(insert(Audit), [{"at": now, "case_id": ids[one], "action": "open", "detail": {}} for one in began])
 
 
-def _case(place: Place, now: datetime) -> Case:
+def _case(place: Place, now: datetime) -> dict[str, object]:
     plan, found = place.plans[0], priority(place.facts)
-    own = CaseMention(mention_id=plan.notice.id, why="the case began with it", joined_at=now)
-    joined = [CaseMention(mention_id=one, why=why, joined_at=now) for one, why in place.joined.items()]
-    return Case(
-        mention_id=plan.notice.id,
-        brand_id=place.brand_id,
-        author_id=place.author_id,
-        thread=place.thread,
-        state="new",
-        version=1,
-        priority=found.score,
-        reasons=list(found.reasons),
-        facts=place.facts.stored(),
-        permission=plan.permission.how,
-        permission_why=plan.permission.why,
-        due_at=_due(place, urgent=found.urgent),
-        opened_at=now,
-        changed_at=now,
-        mentions=[own, *joined],
-        drafts=[_draft(suggestion, now) for suggestion in plan.suggestions],
-    )
+    return {
+        "mention_id": plan.notice.id,
+        "brand_id": place.brand_id,
+        "author_id": place.author_id,
+        "thread": place.thread,
+        "priority": found.score,
+        "reasons": list(found.reasons),
+        "facts": place.facts.stored(),
+        "permission": plan.permission.how,
+        "permission_why": plan.permission.why,
+        "due_at": _due(place, urgent=found.urgent),
+        "opened_at": now,
+        "changed_at": now,
+    }
 
 
-def _draft(suggestion: Suggestion, now: datetime) -> Draft:
-    return Draft(
-        text=suggestion.text,
-        origin=suggestion.origin,
-        why=suggestion.why,
-        playbook_id=suggestion.playbook_id,
-        score=suggestion.score,
-        unresolved=list(suggestion.unresolved),
-        created_at=now,
-    )
+def _member(case_id: int, mention_id: int, why: str, now: datetime) -> dict[str, object]:
+    return {"mention_id": mention_id, "case_id": case_id, "why": why, "joined_at": now}
+
+
+def _draft(case_id: int, suggestion: Suggestion, now: datetime) -> dict[str, object]:
+    return {
+        "case_id": case_id,
+        "text": suggestion.text,
+        "origin": suggestion.origin,
+        "why": suggestion.why,
+        "playbook_id": suggestion.playbook_id,
+        "score": suggestion.score,
+        "unresolved": list(suggestion.unresolved),
+        "created_at": now,
+    }
 
 
 def _due(place: Place, *, urgent: bool) -> datetime:
@@ -290,11 +301,8 @@ def _due(place: Place, *, urgent: bool) -> datetime:
 
 def _save_joined(db: Session, clock: Clock, places: Sequence[Place]) -> None:
     """Write what joined cases that were open before: they press more, never less, and no longer sleep."""
-    now = clock.now()
     members = [
-        {"mention_id": one, "case_id": place.case_id, "why": why, "joined_at": now}
-        for place in places
-        for one, why in place.joined.items()
+        _member(place.case_id or 0, one, why, clock.now()) for place in places for one, why in place.joined.items()
     ]
     if members:
         db.execute(insert(CaseMention), members)

@@ -1,0 +1,522 @@
+"""Judged mentions become cases, or join one, or need nobody: each exactly once, whatever happens in between."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event, func, select, update
+
+from core import waiting
+from core.clock import HeldClock
+from core.errors import ItemsSetAside
+from core.runtime import Runtime
+from core.setaside import try_again
+from core.tables import Audit, Case, CaseMention, Match, Mention, PlaybookEntry, Reply, SetAside, Verdict
+from core.types import Draft
+from listener.forget import forget_mentions
+from responder import cases
+from responder.draft import Entry, Occasion, PlaybookDrafter
+from responder.notice import needs_person, read
+from responder.open_case import open_cases, work
+from tests.responder.stories import (
+    CHATTER,
+    COMPLAINT,
+    PRAISE,
+    UNREAD,
+    UNSURE,
+    NoDrafts,
+    add_brand,
+    add_user,
+    case,
+    hear,
+    look,
+)
+
+US = (("bluesky", "hawkweed.example"),)
+
+
+def all_cases(runtime: Runtime) -> list[Case]:
+    with runtime.db.read() as db:
+        return list(db.scalars(select(Case).order_by(Case.id)))
+
+
+def members(runtime: Runtime) -> dict[int, list[int]]:
+    """Mention ids per case id."""
+    found: dict[int, list[int]] = {}
+    with runtime.db.read() as db:
+        for row in db.scalars(select(CaseMention).order_by(CaseMention.mention_id)):
+            found.setdefault(row.case_id, []).append(row.mention_id)
+    return found
+
+
+def test_a_complaint_becomes_a_case_with_everything_a_person_needs(runtime: Runtime, clock: HeldClock) -> None:
+    brand_id = add_brand(runtime, timezone="Europe/Berlin", hours={"fri": ["09:00", "17:00"]})
+    mention_id = hear(runtime, minutes_ago=30, followers=48_000, conversation="post-0")
+    assert look(runtime) == 1
+    (one,) = all_cases(runtime)
+    assert (one.mention_id, one.brand_id, one.state, one.version) == (mention_id, brand_id, "new", 1)
+    assert one.reasons == ["complaint (94%)", "48,000 followers"]
+    assert one.thread == "bluesky post-0"
+    assert one.due_at == clock.now() - timedelta(minutes=30) + timedelta(minutes=60)
+    assert one.permission == "api"
+    assert members(runtime) == {one.id: [mention_id]}
+    with runtime.db.read() as db:
+        assert [(row.action, row.user_id) for row in db.scalars(select(Audit))] == [("open", None)]
+        assert waiting.count(db, "open_case") == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict", "opens"),
+    [
+        ("my parcel is late", COMPLAINT, True),
+        ("hm", UNSURE, True),
+        ("hm", UNSURE | {"scores": {"negative": 0.1, "neutral": 0.6, "positive": 0.3}}, False),
+        ("hm?", UNSURE | {"scores": {"negative": 0.1, "neutral": 0.6, "positive": 0.3}}, True),
+        ("@hawkweed.example hm", UNSURE | {"scores": {"negative": 0.1, "neutral": 0.6, "positive": 0.3}}, True),
+        ("mein Paket ist zu spät", UNREAD, True),
+        ("lovely boots", PRAISE, False),
+        ("lovely boots @hawkweed.example", PRAISE, False),
+        ("is hawkweed any good?", CHATTER, False),
+        ("@hawkweed.example do you open on Sundays?", CHATTER, True),
+        ("see https://hawkweed.example/?q=1 @hawkweed.example", CHATTER, False),
+        ("horrible weather", CHATTER | {"sentiment": "negative"}, False),
+        ("not judged yet", {}, False),
+    ],
+)
+def test_who_needs_a_person(sqlite_runtime: Runtime, text: str, verdict: dict[str, Any], opens: bool) -> None:
+    add_brand(sqlite_runtime, own=US)
+    hear(sqlite_runtime, text, verdict)
+    assert look(sqlite_runtime) == 1
+    assert len(all_cases(sqlite_runtime)) == opens
+
+
+def test_what_nobody_could_read_presses_less_than_a_complaint_and_says_why(sqlite_runtime: Runtime) -> None:
+    add_brand(sqlite_runtime)
+    hear(sqlite_runtime, "mein Paket", UNREAD, author="anna")
+    hear(sqlite_runtime, "hm", UNSURE, author="ben")
+    hear(sqlite_runtime, "late", author="cleo")
+    look(sqlite_runtime)
+    unread, unsure, complaint = all_cases(sqlite_runtime)
+    assert unread.reasons == ["language not judged"]
+    assert unsure.reasons == ["not sure if a complaint (50%)", "negative (90%)"]
+    assert max(unread.priority, unsure.priority) < complaint.priority
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "speaks"),
+    [
+        ("@hawkweed.example hi", "post", True),
+        ("thanks to @Hawkweed.Example.", "post", True),
+        ("@hawkweed hi", "post", False),
+        ("me@hawkweed.example", "post", False),
+        ("hawkweed.example", "post", False),
+        ("Dear all", "email", True),
+    ],
+)
+def test_who_is_spoken_to(sqlite_runtime: Runtime, text: str, kind: str, speaks: bool) -> None:
+    add_brand(sqlite_runtime, own=US)
+    mention_id = hear(sqlite_runtime, text, kind=kind) if kind == "post" else None
+    if mention_id is None:
+        mention_id = hear(sqlite_runtime, text)
+        with sqlite_runtime.db.write() as db:
+            db.execute(update(Mention).values(kind=kind))
+    with sqlite_runtime.db.read() as db:
+        (one,) = read(db, [mention_id])
+    assert one.brand is not None
+    assert one.speaks_to(one.brand) == speaks
+
+
+def test_on_mastodon_neighbours_leave_our_server_out(sqlite_runtime: Runtime) -> None:
+    add_brand(sqlite_runtime, own=[("mastodon", "hawkweed@outdoors.example")])
+    ids = [
+        hear(sqlite_runtime, text, CHATTER, platform="mastodon")
+        for text in ("@hawkweed open?", "@hawkweed@outdoors.example open?", "@hawkweed@other.example open?")
+    ]
+    with sqlite_runtime.db.read() as db:
+        assert [needs_person(one) for one in read(db, ids)] == [True, True, False]
+
+
+def test_own_posts_and_deleted_ones_are_never_cases(runtime: Runtime, clock: HeldClock) -> None:
+    add_brand(runtime, own=US)
+    hear(runtime, "we are sorry that parcels are late", author="hawkweed.example")
+    gone = hear(runtime, "late")
+    with runtime.db.write() as db:
+        forget_mentions(db, clock, [gone])
+        waiting.add(db, clock, "open_case", [gone])
+    look(runtime)
+    assert all_cases(runtime) == []
+
+
+def test_a_mention_of_two_brands_is_the_case_of_the_one_it_speaks_to(sqlite_runtime: Runtime) -> None:
+    add_brand(sqlite_runtime, "other")
+    ours = add_brand(sqlite_runtime, own=US)
+    mention_id = hear(sqlite_runtime, "worse than other, @hawkweed.example", brand="other")
+    with sqlite_runtime.db.write() as db:
+        db.add(Match(mention_id=mention_id, brand_id=ours))
+    look(sqlite_runtime)
+    assert [one.brand_id for one in all_cases(sqlite_runtime)] == [ours]
+
+
+def test_wrote_three_times_no_answer(runtime: Runtime, clock: HeldClock) -> None:
+    add_brand(runtime)
+    first = hear(runtime, "where is my parcel")
+    look(runtime)
+    before = all_cases(runtime)[0]
+    clock.advance(7200)
+    second = hear(runtime, "still nothing")
+    look(runtime)
+    clock.advance(7200)
+    third = hear(runtime, "third time: where is it")
+    look(runtime)
+    (one,) = all_cases(runtime)
+    assert members(runtime) == {one.id: [first, second, third]}
+    assert "third message, no answer yet" in one.reasons
+    assert one.priority > before.priority
+    assert (one.state, one.version) == ("new", 3)
+
+
+def test_messages_that_were_no_cases_count_as_unanswered_too(runtime: Runtime, clock: HeldClock) -> None:
+    add_brand(runtime)
+    hear(runtime, "parcel update please", CHATTER, minutes_ago=300)
+    hear(runtime, "lovely boots by the way", PRAISE, minutes_ago=200)
+    hear(runtime, "hello", CHATTER, minutes_ago=100)
+    hear(runtime, "hello", CHATTER, minutes_ago=60 * 24 * 20)
+    look(runtime)
+    hear(runtime, "now I am angry")
+    look(runtime)
+    assert "third message, no answer yet" in all_cases(runtime)[0].reasons
+
+
+def test_all_messages_of_one_batch_count_in_the_order_they_were_written(runtime: Runtime) -> None:
+    add_brand(runtime)
+    late = hear(runtime, "third", minutes_ago=1)
+    early = hear(runtime, "first", minutes_ago=10)
+    middle = hear(runtime, "second", minutes_ago=5)
+    look(runtime)
+    (one,) = all_cases(runtime)
+    assert one.mention_id == early
+    assert members(runtime) == {one.id: sorted([late, early, middle])}
+    assert "third message, no answer yet" in one.reasons
+    assert one.version == 1
+
+
+def test_voices_of_the_same_thread_join_one_case(runtime: Runtime) -> None:
+    add_brand(runtime)
+    hear(runtime, "zip broke", author="ann", native_id="root")
+    hear(runtime, "mine too", author="ben", reply_to="root", conversation="root")
+    look(runtime)
+    hear(runtime, "and mine", author="cleo", conversation="root")
+    hear(runtime, "great boots", PRAISE, author="dan", conversation="root")
+    hear(runtime, "elsewhere", author="eve", conversation="other")
+    look(runtime)
+    first, other = all_cases(runtime)
+    assert [len(members(runtime)[one.id]) for one in (first, other)] == [3, 1]
+    assert "2 more in the thread" in first.reasons
+    assert not any("message" in reason for reason in first.reasons)
+
+
+def test_the_same_thread_id_on_another_platform_is_another_thread(sqlite_runtime: Runtime) -> None:
+    add_brand(sqlite_runtime)
+    hear(sqlite_runtime, author="ann", conversation="1")
+    hear(sqlite_runtime, author="ben", conversation="1", platform="mastodon")
+    look(sqlite_runtime)
+    assert len(all_cases(sqlite_runtime)) == 2
+
+
+def test_another_brands_case_is_not_joined(sqlite_runtime: Runtime) -> None:
+    add_brand(sqlite_runtime)
+    add_brand(sqlite_runtime, "other")
+    hear(sqlite_runtime)
+    hear(sqlite_runtime, brand="other")
+    look(sqlite_runtime)
+    assert len(all_cases(sqlite_runtime)) == 2
+
+
+def test_a_kind_word_in_the_thread_is_shown_and_presses_nothing(runtime: Runtime) -> None:
+    add_brand(runtime)
+    hear(runtime, native_id="root")
+    look(runtime)
+    (before,) = all_cases(runtime)
+    thanks = hear(runtime, "it arrived, thank you!", PRAISE, reply_to="root")
+    look(runtime)
+    (after,) = all_cases(runtime)
+    assert thanks in members(runtime)[after.id]
+    assert (after.priority, after.reasons) == (before.priority, before.reasons)
+    assert after.version == before.version + 1
+
+
+def test_the_authors_next_word_wakes_a_snoozed_case(runtime: Runtime, clock: HeldClock) -> None:
+    add_brand(runtime)
+    hear(runtime)
+    look(runtime)
+    (one,) = all_cases(runtime)
+    with runtime.db.write() as db:
+        cases.snooze(db, clock, one.id, one.version, add_user(runtime), clock.now() + timedelta(days=1))
+    clock.advance(60)
+    hear(runtime, "hello??")
+    look(runtime)
+    woken = case(runtime, one.id)
+    assert (woken.state, woken.snoozed_until, woken.version) == ("new", None, 3)
+    clock.advance(86_400)
+    look(runtime)
+    assert case(runtime, one.id).version == 3
+
+
+def test_the_next_word_makes_the_answer_being_written_stale(runtime: Runtime, clock: HeldClock) -> None:
+    add_brand(runtime)
+    hear(runtime)
+    look(runtime)
+    (one,) = all_cases(runtime)
+    hear(runtime, "forget it, solved")
+    look(runtime)
+    with pytest.raises(cases.Stale, match="Ripplewatch added another mention"), runtime.db.write() as db:
+        cases.approve(db, clock, one.id, one.version, add_user(runtime), "Sorry!")
+
+
+def answered(runtime: Runtime, clock: HeldClock) -> Case:
+    """A case whose author was answered an hour ago."""
+    hear(runtime, native_id="root")
+    look(runtime)
+    (one,) = all_cases(runtime)
+    with runtime.db.write() as db:
+        cases.answer_by_hand(db, clock, one.id, one.version, add_user(runtime), "Sorry!")
+        db.execute(update(Reply).values(native_id="our-reply"))
+    clock.advance(3600)
+    return one
+
+
+@pytest.mark.parametrize("place", [{"reply_to": "our-reply"}, {"conversation": "root"}])
+def test_what_the_author_says_after_our_reply_is_a_new_case(
+    runtime: Runtime, clock: HeldClock, place: dict[str, Any]
+) -> None:
+    add_brand(runtime)
+    one = answered(runtime, clock)
+    hear(runtime, "that does not help", **place)
+    look(runtime)
+    _, new = all_cases(runtime)
+    assert "answered back to our reply" in new.reasons
+    assert not any("no answer yet" in reason for reason in new.reasons)
+    assert case(runtime, one.id).state == "answered_by_hand"
+
+
+def test_an_answer_that_is_no_complaint_is_still_shown_unless_it_is_kind(runtime: Runtime, clock: HeldClock) -> None:
+    add_brand(runtime)
+    answered(runtime, clock)
+    hear(runtime, "thanks a lot!", PRAISE, reply_to="our-reply")
+    look(runtime)
+    assert len(all_cases(runtime)) == 1
+    hear(runtime, "sent you a message", CHATTER, reply_to="our-reply")
+    look(runtime)
+    assert len(all_cases(runtime)) == 2
+
+
+def test_chatter_of_somebody_we_once_answered_is_no_case(sqlite_runtime: Runtime, clock: HeldClock) -> None:
+    add_brand(sqlite_runtime)
+    answered(sqlite_runtime, clock)
+    hear(sqlite_runtime, "nice weather for hawkweed", CHATTER)
+    look(sqlite_runtime)
+    assert len(all_cases(sqlite_runtime)) == 1
+
+
+def test_a_word_while_our_reply_is_on_its_way_is_a_case_of_its_own(sqlite_runtime: Runtime, clock: HeldClock) -> None:
+    runtime = sqlite_runtime
+    add_brand(runtime)
+    hear(runtime)
+    look(runtime)
+    (one,) = all_cases(runtime)
+    with runtime.db.write() as db:
+        cases.approve(db, clock, one.id, one.version, add_user(runtime), "Sorry!")
+    clock.advance(60)
+    hear(runtime, "hello?")
+    look(runtime)
+    assert [found.state for found in all_cases(runtime)] == ["approved", "new"]
+    assert "second message, no answer yet" in all_cases(runtime)[1].reasons
+
+
+def test_urgent_ones_are_due_sooner(sqlite_runtime: Runtime, clock: HeldClock) -> None:
+    add_brand(sqlite_runtime, first_reply_minutes=60, urgent_reply_minutes=15)
+    hear(sqlite_runtime, author="ann")
+    look(sqlite_runtime)
+    assert all_cases(sqlite_runtime)[0].due_at == clock.now() + timedelta(minutes=60)
+    for _ in range(2):
+        hear(sqlite_runtime, "hello?", author="ann")
+        clock.advance(60)
+    look(sqlite_runtime)
+    (one,) = all_cases(sqlite_runtime)
+    assert one.priority >= 70
+    assert one.due_at == clock.now() + timedelta(minutes=14)
+
+
+def test_the_newest_verdict_counts(runtime: Runtime, clock: HeldClock) -> None:
+    add_brand(runtime)
+    one, other = hear(runtime, verdict=PRAISE, author="ann"), hear(runtime, author="ben")
+    look(runtime)
+    newer = {"model": "fake-2", "language": "en", "judged_at": clock.now()}
+    with runtime.db.write() as db:
+        db.add(Verdict(mention_id=one, **newer | COMPLAINT))
+        db.add(Verdict(mention_id=other, **newer | PRAISE))
+        waiting.add(db, clock, "open_case", [one, other])
+    look(runtime)
+    assert sorted(found.mention_id for found in all_cases(runtime)) == [one, other]
+
+
+class Suggests:
+    """Suggests one reply to everything, and remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def draft(self, occasions: Sequence[Occasion], playbook: Sequence[Entry]) -> list[tuple[Draft, ...]]:
+        self.asked += [occasion.text for occasion in occasions]
+        return [(Draft("Sorry!", "playbook", "similar to “Late”", playbook[0].id, 0.7),) for _ in occasions]
+
+
+def add_entry(runtime: Runtime, brand_id: int, **values: Any) -> None:
+    with runtime.db.write() as db:
+        entry = {"name": "Late parcel", "text": "{name}, sorry that your parcel is late. {agent}", "about": "late"}
+        db.add(PlaybookEntry(brand_id=brand_id, changed_at=runtime.clock.now(), **entry | values))
+
+
+def test_suggestions_come_with_the_case_for_those_who_need_them(runtime: Runtime) -> None:
+    add_entry(runtime, add_brand(runtime))
+    suggests = Suggests()
+    hear(runtime, "late parcel", author="ann")
+    hear(runtime, "lovely", PRAISE, author="ben")
+    open_cases(runtime, suggests)
+    assert suggests.asked == ["late parcel"]
+    with runtime.db.read() as db:
+        (draft,) = db.scalars(select(Case)).one().drafts
+        assert (draft.text, draft.origin, draft.score) == ("Sorry!", "playbook", 0.7)
+
+
+def test_the_playbook_speaks_to_the_author_by_name_and_only_active_entries_count(runtime: Runtime) -> None:
+    brand_id = add_brand(runtime)
+    add_entry(runtime, brand_id)
+    add_entry(runtime, brand_id, name="Old", active=False)
+    hear(runtime, "my parcel is late", author="ann")
+    open_cases(runtime, PlaybookDrafter())
+    with runtime.db.read() as db:
+        (draft,) = db.scalars(select(Case)).one().drafts
+        assert draft.text == "Ann, sorry that your parcel is late. {agent}"
+        assert draft.unresolved == ["agent"]
+
+
+class Fails:
+    """A drafter that always fails."""
+
+    def draft(self, occasions: Sequence[Occasion], playbook: Sequence[Entry]) -> list[tuple[Draft, ...]]:
+        raise ValueError("no drafts today")
+
+
+def test_a_drafter_that_fails_keeps_no_complaint_from_being_seen(sqlite_runtime: Runtime) -> None:
+    add_entry(sqlite_runtime, add_brand(sqlite_runtime))
+    hear(sqlite_runtime)
+    assert open_cases(sqlite_runtime, Fails()) == 1
+    assert len(all_cases(sqlite_runtime)) == 1
+
+
+@pytest.mark.parametrize("poison", [{"scores": {"negative": "much"}}, {"emotions": ["anger"]}])
+def test_a_mention_that_cannot_be_decided_is_set_aside_alone(
+    runtime: Runtime, clock: HeldClock, poison: dict[str, Any]
+) -> None:
+    add_brand(runtime)
+    good = hear(runtime, author="ann")
+    bad = hear(runtime, verdict=COMPLAINT | poison, author="ben")
+    also = hear(runtime, author="cleo")
+    with pytest.raises(ItemsSetAside) as raised:
+        look(runtime)
+    assert raised.value.count == 1
+    assert sorted(one.mention_id for one in all_cases(runtime)) == [good, also]
+    with runtime.db.write() as db:
+        aside = db.scalars(select(SetAside)).one()
+        assert (aside.stage, aside.subject, aside.subject_id) == ("open_case", "mention", bad)
+        db.execute(update(Verdict).where(Verdict.mention_id == bad).values(scores={}, emotions={}))
+        assert try_again(db, clock, aside.id) == "open_case"
+    look(runtime)
+    assert len(all_cases(runtime)) == 3
+
+
+def test_a_brand_whose_hours_cannot_be_read_holds_up_no_other(runtime: Runtime) -> None:
+    add_brand(runtime)
+    add_brand(runtime, "broken", timezone="Mars/Olympus", hours={"mon": ["09:00", "17:00"]})
+    good = hear(runtime, author="ann")
+    bad = hear(runtime, author="ben", brand="broken")
+    with pytest.raises(ItemsSetAside):
+        look(runtime)
+    assert [one.mention_id for one in all_cases(runtime)] == [good]
+    with runtime.db.read() as db:
+        aside = db.scalars(select(SetAside)).one()
+        assert aside.subject_id == bad
+        assert "Mars/Olympus" in aside.reason
+
+
+def test_looking_twice_changes_nothing(runtime: Runtime, clock: HeldClock) -> None:
+    add_brand(runtime)
+    ids = [hear(runtime, author=f"author{n}") for n in range(3)]
+    look(runtime)
+    before = [(one.id, one.version, one.priority) for one in all_cases(runtime)]
+    with runtime.db.write() as db:
+        waiting.add(db, clock, "open_case", ids)
+    look(runtime)
+    assert [(one.id, one.version, one.priority) for one in all_cases(runtime)] == before
+
+
+def test_workers_side_by_side_open_each_case_once_and_one_per_author(runtime: Runtime) -> None:
+    add_brand(runtime)
+    for n in range(120):
+        hear(runtime, f"late {n}", author=f"author{n % 30}", minutes_ago=n)
+    start, errors, seen = threading.Barrier(4), [], []
+
+    def work() -> None:
+        start.wait()
+        try:
+            for _ in range(40):
+                seen.append(open_cases(runtime, NoDrafts(), limit=7))
+        except Exception as error:  # noqa: BLE001 - handed to the assertion below
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert sum(seen) == 120
+    assert len(all_cases(runtime)) == 30
+    assert sum(map(len, members(runtime).values())) == 120
+
+
+def test_a_batch_takes_as_many_statements_however_many_mentions_it_has(sqlite_runtime: Runtime) -> None:
+    runtime = sqlite_runtime
+    add_brand(runtime)
+    counts = []
+    for size in (5, 50):
+        for n in range(size):
+            hear(runtime, f"late {n}", author=f"{size}-{n % (size // 2)}")
+        look(runtime)  # cases, of which some are joined below
+        for n in range(size):
+            hear(runtime, f"again {n}", (COMPLAINT, PRAISE, UNSURE)[n % 3], author=f"{size}-{n % size}")
+        statements: list[str] = []
+        event.listen(runtime.db.engine, "before_cursor_execute", lambda *given, into=statements: into.append(given[2]))
+        open_cases(runtime, NoDrafts())
+        counts.append(len(statements))
+    assert counts[1] <= counts[0] + 2
+
+
+def test_work_does_nothing_and_loads_nothing_where_nothing_waits(sqlite_runtime: Runtime) -> None:
+    assert work(sqlite_runtime) == 0
+
+
+def test_the_inbox_stays_quick_to_fill_with_many_mentions_of_one_author(sqlite_runtime: Runtime) -> None:
+    add_brand(sqlite_runtime)
+    for n in range(60):
+        hear(sqlite_runtime, f"late {n}", author="bot", minutes_ago=n)
+    look(sqlite_runtime)
+    (one,) = all_cases(sqlite_runtime)
+    assert "more than 20 messages, no answer yet" in one.reasons
+    with sqlite_runtime.db.read() as db:
+        assert db.scalar(select(func.count()).select_from(CaseMention)) == 60
