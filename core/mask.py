@@ -15,18 +15,20 @@ from collections.abc import Iterator
 _DIGITS = re.compile(r"\d(?:[^\d\n]{0,3}\d){2}")
 """What a text without any number to blank mostly lacks: the quick way out."""
 _URL = re.compile(r"((?:https?://|www\.)[^\s<>\"]+)", re.IGNORECASE)
+_AT = re.compile(r"(?<=[\w+-])(?:[@＠]|%40)\w")
 _EMAIL = re.compile(r"(?<![\w.+@＠-])[\w.+-]{1,64}(?:[@＠]|%40)(?:[\w-]{1,63}\.){1,6}[^\W\d_]{2,24}(?![\w@])")
 _IBAN = re.compile(r"(?<!\w)[a-z]{2}\d\d(?:[ -]?[a-z\d]){11,30}", re.IGNORECASE)
 _CARD = re.compile(r"(?<![\w.])[2-6](?:[ -]?\d){12,18}(?!\w)")
-_ORDER = re.compile(
-    r"(?<!\w)(?P<word>order|booking|reservation|ticket|tracking|reference|ref|invoice|parcel|shipment|customer|account"
+_ORDER = re.compile(r"(?<![\w-])(?=[a-z-]{0,29}\d)[a-z\d][a-z\d-]{2,29}(?!\w)", re.IGNORECASE)
+_ORDERED = re.compile(
+    r"(?<!\w)(?:order|booking|reservation|ticket|tracking|reference|ref|invoice|parcel|shipment|customer|account"
     r"|case|claim|policy|pnr|bestellung|bestell|auftrag|auftrags|rechnung|rechnungs|kunden|sendungs?"
     r"|commande|facture|réservation|pedido|reserva|factura|ordine|prenotazione|fattura|encomenda)"
     r"(?P<mark>[ -]?(?:number|nummer|num|no|nr|id|code|número|numéro|numero|n[°º])?[ .:#№]{0,4}"
-    r"(?:(?:is|ist|es|est|è) )?#?)"
-    r"(?P<code>[a-z\d][a-z\d-]{2,29})(?!\w)",
+    r"(?:(?:is|ist|es|est|è) )?#?)$",
     re.IGNORECASE,
 )
+"""What stands before an order number."""
 _CODE = re.compile(r"(?<![\w-])(?:[A-Z]{1,4}[-#]?\d{6,20}|#\d{5,20}|\d{3}-\d{7}-\d{7}|1Z[\dA-Z]{16})(?![\w-])")
 _PHONE = re.compile(
     r"(?<![\w+.,@#/-])(?:"
@@ -35,12 +37,15 @@ _PHONE = re.compile(
     r"|(?:1[ .-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])\d{3}[ .-]\d{4}"  # North America
     r")(?!\w)"
 )
-_CALL = re.compile(
-    r"(?<!\w)(?P<word>(?:tel|telephone|phone|call|ring|mobile|cell|whatsapp|handy|telefon|teléfono|telefono|téléphone"
-    r"|móvil|portable)\.?(?: (?:me|us|is|at|on|no|number|nummer|número)){0,3}[ .:]{0,3})"
-    r"\+?\d(?:[ ()./-]{0,2}\d){6,14}(?!\w)",
+_CALL = re.compile(r"(?<![\w+.,@#/-])\+?\d(?:[ ()./-]{0,2}\d){6,14}(?!\w)")
+_CALLED = re.compile(
+    r"(?<!\w)(?:tel|telephone|phone|call|ring|mobile|cell|whatsapp|handy|telefon|teléfono|telefono|téléphone"
+    r"|móvil|portable)\.?(?: (?:me|us|is|at|on|no|number|nummer|número)){0,3}[ .:]{0,3}$",
     re.IGNORECASE,
 )
+"""What stands before a number that only its neighbours show to be a phone's."""
+_BEFORE = 48
+"""So many characters before a number are looked at."""
 _NUMBER = re.compile(r"(?<![\w.,@$€£¥/-])(?:\d{4}(?:[ -]\d{4}){3}|\d{9,40})(?![\w%]|[.,]\d)")
 _DATE = re.compile(
     r"(?<![\d./-])(?:\d{1,2}([./-])\d{1,2}\1(?:(?:19|20)\d\d|\d\d(?!\1))|(?:19|20)\d\d([./-])\d{1,2}\2\d{1,2})(?!\d)"
@@ -92,7 +97,8 @@ class _Search:
         self.found: list[tuple[str, str]] = []
 
     def blank(self, text: str) -> str:
-        text = _EMAIL.sub(lambda found: self._note("e-mail", found[0]), text)
+        if _AT.search(text):
+            text = _EMAIL.sub(lambda found: self._note("e-mail", found[0]), text)
         if not _DIGITS.search(text):
             return text
         parts = _URL.split(text)
@@ -134,13 +140,18 @@ class _Search:
 
     def _order(self, found: re.Match[str]) -> str:
         """After a mark ("no", "#", ":") three digits make an order number, without one five; a date never does."""
-        digits = sum(map(str.isdigit, found["code"]))
-        if digits < (3 if found["mark"].strip() else 5) or _DATE.fullmatch(found["code"]):
-            return found[0]
-        return found["word"] + found["mark"] + self._note("order number", found["code"])
+        code, before = found[0], _ORDERED.search(_before(found))
+        if before is None or _DATE.fullmatch(code):
+            return code
+        few = sum(map(str.isdigit, code)) < (3 if before["mark"].strip() else 5)
+        return code if few else self._note("order number", code)
 
     def _call(self, found: re.Match[str]) -> str:
-        return found["word"] + self._note("phone", found[0][len(found["word"]) :])
+        return self._note("phone", found[0]) if _CALLED.search(_before(found)) else found[0]
+
+
+def _before(found: re.Match[str]) -> str:
+    return found.string[max(0, found.start() - _BEFORE) : found.start()]
 
 
 def _luhn(digits: list[int]) -> bool:
