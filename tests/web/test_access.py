@@ -27,7 +27,7 @@ FOR_STRANGERS = {"/login", "/healthz", "/theme", "/setup/x", "/join/x"}
 
 def _rules() -> list[tuple[str, str]]:
     """Every address with every method that it takes; the database of this app is never opened."""
-    unused = Runtime(Settings(secret_key="k"), Database("sqlite://"), HeldClock(), NudgeList())  # type: ignore[arg-type]
+    unused = Runtime(Settings(secret_key="k"), Database("sqlite://"), HeldClock(), NudgeList())
     app, found = create_app(unused), set()
     for rule in app.url_map.iter_rules():
         if rule.endpoint != "static":

@@ -64,9 +64,9 @@ def test_approving_sends_exactly_the_text_and_says_as_whom(runtime: Runtime) -> 
     assert (reply.text, reply.account, reply.approved_by) == ("Sorry!\nWe look for it.", account, agent.user_id)
     assert case_of(runtime, case_id).state == "approved"
     assert runtime.queue.nudged == ["post"]  # type: ignore[attr-defined]
-    page = words(agent.get(answer.location))
-    assert f"Approved. It goes out as {account}." in page
-    assert f"Waiting to send Sorry! We look for it. as {account} approved by Ana" in page
+    after = words(agent.get(answer.location))
+    assert f"Approved. It goes out as {account}." in after
+    assert f"Waiting to send Sorry! We look for it. as {account} approved by Ana" in after
 
 
 def test_whoever_comes_second_is_told_who_was_first_and_keeps_the_text(app: Flask, agent: Visitor) -> None:

@@ -1,0 +1,257 @@
+"""The pages in a real browser: the whole way by keyboard, at every width, light and dark. Needs Chromium."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from sqlalchemy import select
+from waitress import create_server
+
+from core.runtime import Runtime
+from core.tables import Case, Reply
+from responder import post
+from tests.web.stories import add_case, add_source, add_user, case_of
+from web import create_app
+from web.setup import first_link
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+WIDTHS = (1440, 1024, 390)
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+PASSWORD = "correct horse battery"
+
+CONTRASTS = """() => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const light = (colors) => {
+    canvas.clearRect(0, 0, 1, 1);
+    for (const color of ["white", ...colors]) { canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1); }
+    const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3)
+      .map((value) => value / 255)
+      .map((value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const shown = (element) => {
+    const box = element.getBoundingClientRect();
+    return box.width > 1 && box.height > 1 && element.checkVisibility() && !element.closest(":disabled");
+  };
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const element = node.parentElement, grounds = [];
+    if (!node.data.trim() || !shown(element)) continue;
+    for (let at = element; at; at = at.parentElement) grounds.unshift(getComputedStyle(at).backgroundColor);
+    const pair = [light(grounds), light([...grounds, getComputedStyle(element).color])].sort();
+    const contrast = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+    if (contrast < 4.5) found.push(`${contrast.toFixed(2)} ${element.className}: ${node.data.trim().slice(0, 40)}`);
+  }
+  return found;
+}"""
+"""Every text on the page whose contrast to what is behind it is below WCAG AA's 4.5."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip(f"no browser: none of {', '.join(NAMES)} is on PATH")
+    flags = ["--disable-background-networking"] + (["--no-sandbox"] if os.geteuid() == 0 else [])
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=flags)
+        yield browser
+        browser.close()
+
+
+@dataclass(frozen=True)
+class Site:
+    """The pages, served on this machine."""
+
+    runtime: Runtime
+    address: str
+
+
+@pytest.fixture
+def site(sqlite_runtime: Runtime) -> Iterator[Site]:
+    server = create_server(create_app(sqlite_runtime), host="127.0.0.1", port=0, threads=4)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    yield Site(sqlite_runtime, f"http://127.0.0.1:{server.effective_port}")
+    server.close()
+    thread.join(10)
+
+
+@dataclass
+class Screen:
+    """One window, and what its console complained of."""
+
+    page: Page
+    complaints: list[str]
+
+
+@pytest.fixture
+def screen(browser: Browser, site: Site) -> Iterator[Screen]:
+    context = browser.new_context(base_url=site.address, viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(20_000)
+    page, complaints = context.new_page(), []
+    page.on("console", lambda message: complaints.append(message.text) if _matters(message) else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield Screen(page, complaints)
+    context.close()
+
+
+def _matters(message: ConsoleMessage) -> bool:
+    """Whether the console tells of a mistake of ours; an answer such as "not found" is none."""
+    return message.type == "error" and "the server responded with a status of 4" not in message.text
+
+
+@pytest.fixture
+def page(screen: Screen, site: Site) -> Iterator[Page]:
+    """The window of an admin who has just signed up."""
+    link = first_link(site.runtime)
+    assert link
+    screen.page.goto("/setup/" + link.rpartition("/")[2])
+    screen.page.get_by_label("Your name").fill("Ana")
+    screen.page.get_by_label("Password").fill(PASSWORD)
+    screen.page.get_by_role("button", name="Create my account").click()
+    screen.page.wait_for_url("**/guide/brand")
+    yield screen.page
+    assert screen.complaints == []
+
+
+def test_by_keyboard_from_the_list_to_one_reply_sent_once(page: Page, site: Site) -> None:
+    add_case(site.runtime, "Not so urgent", priority=20)
+    case_id = add_case(
+        site.runtime, "Three weeks!", priority=90, drafts=("So sorry, {name}.", "We are looking for it.")
+    )
+    page.goto("/")
+    page.keyboard.press("j")
+    expect(page.locator("#case .post.main")).to_contain_text("Three weeks!")
+    assert page.url.endswith(f"/cases/{case_id}")
+    page.keyboard.press("2")
+    box = page.locator("#text")
+    expect(box).to_have_value("We are looking for it.")
+    expect(box).to_be_focused()
+    expect(page.locator("#check")).to_contain_text("Draft saved")
+    page.keyboard.press("End")
+    page.keyboard.type(" Ana")
+    expect(page.locator("#check output")).to_have_text("26 / 300")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#case")).to_contain_text("Waiting to send")
+    expect(page.locator(f"#row-{case_id} .state")).to_have_text("Waiting to send")
+    assert post.work(site.runtime) == 1
+    expect(page.locator("#case .state")).to_have_text("Sent")
+    [line] = site.runtime.settings.outbox.read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["text"] == "We are looking for it. Ana"
+    with site.runtime.db.read() as db:
+        assert db.scalars(select(Reply)).one().sent_at is not None
+
+
+def test_dismiss_undo_and_back_by_keyboard_without_moving_the_list(page: Page, site: Site) -> None:
+    cases = [add_case(site.runtime, f"Case {number}", priority=90 - number) for number in range(30)]
+    page.goto("/")
+    for _ in range(20):
+        page.keyboard.press("j")
+    expect(page.locator("#case .post.main")).to_contain_text("Case 19")
+    top = page.locator(".list").evaluate("list => list.scrollTop")
+    assert top > 0
+    page.keyboard.press("d")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#case .state")).to_have_text("Dismissed")
+    page.keyboard.press("z")
+    expect(page.locator("#case .state")).to_have_text("New")
+    assert case_of(site.runtime, cases[19]).state == "new"
+    assert page.locator(".list").evaluate("list => list.scrollTop") == top
+    page.go_back()
+    expect(page.locator("#case .post.main")).to_contain_text("Case")
+    assert page.locator(".list").evaluate("list => list.scrollTop") == top
+
+
+def test_what_is_typed_survives_whoever_was_faster(page: Page, site: Site) -> None:
+    case_id = add_case(site.runtime)
+    page.goto(f"/cases/{case_id}")
+    page.locator("#text").fill("My answer")
+    with site.runtime.db.write() as db:
+        db.get_one(Case, case_id).version = 7
+    page.get_by_role("button", name="Approve and send").click()
+    expect(page.locator("#case [role=alert]")).to_contain_text("Look again before you decide")
+    expect(page.locator("#text")).to_have_value("My answer")
+
+
+def test_the_query_is_explained_while_it_is_typed(page: Page) -> None:
+    page.get_by_label("Brand", exact=True).fill("Hawkweed")
+    page.get_by_role("button", name="Go on to the query").click()
+    box = page.get_by_label("Query")
+    box.fill("hawkweed -lawn")
+    expect(page.locator("#preview")).to_contain_text("Leaves out posts with")
+    box.fill("hawkweed (lawn")
+    expect(page.locator("#preview mark")).to_be_visible()
+
+
+def test_the_keys_are_listed_and_do_nothing_while_one_types(page: Page, site: Site) -> None:
+    add_case(site.runtime)
+    page.goto("/")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("next and previous case")
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.type("jdk?")
+    expect(page.get_by_role("searchbox")).to_have_value("jdk?")
+    assert page.url.endswith("/")
+
+
+def test_text_that_is_hard_to_read_would_be_noticed(page: Page) -> None:
+    page.goto("/keys")
+    page.evaluate("document.querySelector('h2').style.color = '#999'")
+    assert "Keyboard" in page.evaluate(CONTRASTS)[0]
+
+
+def test_without_javascript_a_reply_is_approved_all_the_same(browser: Browser, site: Site, page: Page) -> None:
+    case_id = add_case(site.runtime, drafts=("We are looking for it.",))
+    state = page.context.storage_state()
+    context = browser.new_context(base_url=site.address, java_script_enabled=False, storage_state=state)
+    plain = context.new_page()
+    plain.goto("/")
+    plain.get_by_role("link", name="My parcel is three weeks late").click()
+    plain.get_by_role("link", name="Use").click()
+    plain.get_by_role("button", name="Approve and send").click()
+    expect(plain.locator("#case")).to_contain_text("Waiting to send")
+    assert case_of(site.runtime, case_id).state == "approved"
+    context.close()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_sticks_out_and_everything_can_be_read(page: Page, site: Site, tmp_path: Path, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    for path in _hard_to_show(site.runtime):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            page.screenshot(path=tmp_path / f"{path.strip('/').replace('/', '-') or 'inbox'}-{width}-{scheme}.png")
+            assert page.evaluate(CONTRASTS) == [], (path, scheme)
+
+
+def _hard_to_show(runtime: Runtime) -> list[str]:
+    """Pages with a 300-character name, an Arabic post, a long word, and everything that can be wrong at once."""
+    add_user(runtime, "Bo")
+    source = add_source(runtime, "bluesky", "Bluesky", state="paused", reason="401: the key was revoked " + "x" * 90)
+    long = add_case(runtime, "W" * 400, author={"name": "Von und zu " * 27, "handle": "x" * 200}, priority=90)
+    add_case(
+        runtime, "طلبت حقيبة ظهر قبل ثلاثة أسابيع", verdict={"sentiment": "unsupported", "scores": {}}, priority=75
+    )
+    add_case(runtime, state="failed", reply={"error": "403 " + "y" * 120}, priority=30)
+    unsure = add_case(runtime, state="unsure", reply={"error": "connection reset"}, priority=10)
+    by_hand = add_case(runtime, drafts=("Sorry!",), permission="hand", permission_why="no reply API", due_at=None)
+    cases = [f"/cases/{one}" for one in (long, unsure, by_hand)]
+    others = ["/brands/", "/brands/hawkweed", f"/sources/{source}", "/sources/", "/playbook/", "/people", "/health"]
+    return ["/", *cases, *others, "/guide/brand", "/account", "/keys", "/nowhere"]
