@@ -77,13 +77,24 @@ def _wanted(brand: str | None, since: datetime | None) -> Select[Any]:
     wanted = (
         select(
             Mention.id.label("mention_id"),
-            Mention,
-            Author,
+            Mention.platform,
+            Mention.native_id.label("id"),
+            Author.handle.label("author"),
+            Mention.text,
+            Mention.created_at,
+            Mention.url,
+            func.nullif(Author.name, "").label("author_name"),
+            Author.followers,
+            Mention.reply_to,
+            Mention.lang,
+            Mention.likes,
+            Mention.reposts,
+            Mention.replies,
             Verdict.sentiment,
             Verdict.complaint,
             Verdict.complaint_score,
             Case.priority,
-            Case.state,
+            Case.state.label("case_state"),
             last_sent.order_by(Reply.turn.desc()).limit(1).scalar_subquery().label("reply"),
         )
         .join(Author, Mention.author_id == Author.id)
@@ -101,27 +112,10 @@ def _wanted(brand: str | None, since: datetime | None) -> Select[Any]:
 
 
 def _record(row: Row[Any], clean: Callable[[str], str]) -> dict[str, object]:
-    mention: Mention = row.Mention
-    author: Author = row.Author
-    return {
-        "platform": mention.platform,
-        "id": mention.native_id,
-        "author": author.handle,
-        "text": clean(mention.text),
-        "created_at": mention.created_at.isoformat(),
-        "url": mention.url,
-        "author_name": author.name or None,
-        "followers": author.followers,
-        "reply_to": mention.reply_to,
-        "lang": mention.lang,
-        "likes": mention.likes,
-        "reposts": mention.reposts,
-        "replies": mention.replies,
-        "sentiment": row.sentiment,
-        "complaint": row.complaint,
-        "complaint_score": row.complaint_score,
-        "priority": row.priority,
-        "case_state": row.state,
+    record: dict[str, object] = {column: getattr(row, column) for column in COLUMNS}
+    return record | {
+        "text": clean(row.text),
+        "created_at": row.created_at.isoformat(),
         "reply": clean(row.reply) if row.reply else None,
     }
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -91,6 +95,25 @@ def test_an_import_is_judged_and_has_its_cases_when_it_returns(jsonl: Path, data
     with database.read() as db:
         assert "1" in {case.mention.native_id for case in db.scalars(select(Case))}
         assert not any(waiting.any_for(db, SystemClock(), stage) for stage in ("judge", "open_case"))
+
+
+@pytest.mark.usefixtures("brand")
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_on_a_terminal_there_is_a_progress_bar_and_stdout_stays_clean(jsonl: Path) -> None:
+    import fcntl  # noqa: PLC0415 - these three are not on every platform
+    import pty  # noqa: PLC0415
+    import termios  # noqa: PLC0415
+
+    terminal, far_end = pty.openpty()
+    fcntl.ioctl(far_end, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
+    command = [sys.executable, "-m", "web", "import", str(jsonl), "--no-judge"]
+    ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=far_end, timeout=60, check=True)
+    os.close(far_end)
+    shown = os.read(terminal, 10_000).decode()
+    os.close(terminal)
+    assert json.loads(ran.stdout) == {"new": 3, "known": 0, "rejected": 0}
+    assert "import:" in shown
+    assert "%|" in shown
 
 
 @pytest.mark.usefixtures("brand")

@@ -73,15 +73,16 @@ def import_files(files: tuple[Path, ...], brand: str | None, no_judge: bool, str
     CSV or JSON Lines with platform,id,author,text,created_at (ISO 8601) and, where known, url, author_name,
     followers, reply_to, lang, likes, reposts, replies. Importing the same again changes nothing.
     """
-    with opened() as runtime, _readable(files) as named, _bar("import", "B") as bar:
-        counts = importing.import_files(
-            runtime,
-            list(named),
-            brand,
-            lambda file, line, reason: _report(named[Path(file)], line, reason),
-            partial(_advance, bar),
-            strict,
-        )
+    with opened() as runtime, _readable(files) as named:
+        with _bar("import", "B") as bar:
+            counts = importing.import_files(
+                runtime,
+                list(named),
+                brand,
+                lambda file, line, reason: _report(named[Path(file)], line, reason),
+                partial(_advance, bar),
+                strict,
+            )
         if counts.own:
             note(f"{counts.own} left out: the brand's own posts are no mentions")
         say({"new": counts.new, "known": counts.known, "rejected": counts.rejected})
@@ -104,11 +105,11 @@ def replay(files: tuple[Path, ...], speed: float, now: bool, brand: str | None, 
     with _readable(files) as named:
         played = Replay(_recorded(named, strict), speed=speed, now=now)
     stop = threading.Event()
-    with opened() as runtime, on_signal(stop.set), _bar("replay", " mentions") as bar:
+    with opened() as runtime, on_signal(stop.set):
         with runtime.db.write() as db:
             source_id = _source(db, runtime, brand)
-        bar.reset(len(played.mentions))
-        with _judging(runtime, not no_judge) as player:
+        with _bar("replay", " mentions") as bar, _judging(runtime, not no_judge) as player:
+            bar.reset(len(played.mentions))
             counts = played.play(player, source_id, stop, bar.update)
         say({"new": counts.new, "known": counts.known, "unmatched": counts.unmatched})
         if not no_judge:
