@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 BATCH = 512
 """Mentions per transaction: enough that sorting by length pays, little enough that a crash repeats a second's work."""
 
-Text = Row[tuple[int, str, str | None]]
+Text = Row[int, str, str | None]
 """id, text and declared language of a mention."""
 
 
