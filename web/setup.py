@@ -84,7 +84,8 @@ def _first_user(db: Session, token: str, name: str, hashed: str) -> User | None:
     used = db.scalar(delete(SetupLink).where(SetupLink.token_hash == _hash(token)).returning(SetupLink.id))
     if used is None or _anybody(db):
         return None
-    row = User(name=name, role="admin", created_at=current.runtime().clock.now())
+    now = current.runtime().clock.now()
+    row = User(name=name, role="admin", created_at=now, seen_at=now)
     password.give(row, hashed)
     db.add(row)
     db.flush()
