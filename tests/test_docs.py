@@ -13,7 +13,7 @@ import pytest
 
 from core.clock import HeldClock
 from core.errors import BadInput, RetryLater
-from core.settings import Settings
+from core.settings import SECRETS, Settings
 from core.types import Mention
 from listener.query import explain, parse
 from listener.source import Context, Source
@@ -58,6 +58,14 @@ def test_commands_and_targets_in_code_exist(guide: Path) -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert set(re.findall(r"(?:^|[\s`/])ripplewatch ([a-z]+)\b", code)) <= set(COMMANDS)
     assert set(re.findall(r"(?:^|`)make ([a-z]+)\b", code, re.MULTILINE)) <= targets
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=NAMES)
+def test_settings_that_guides_name_exist(guide: Path) -> None:
+    named = re.findall(r"`([A-Z]+(?:_[A-Z]+)+)[=`]", guide.read_text(encoding="utf-8"))
+    settings = {name.upper() for name in Settings.model_fields}
+    others = {f"{name.upper()}_FILE" for name in SECRETS} | {"POSTGRES_PASSWORD", "TEST_DATABASE_URL", "TEST_REDIS_URL"}
+    assert set(named) <= settings | others
 
 
 def test_the_queries_that_beginners_are_shown_can_be_read() -> None:
