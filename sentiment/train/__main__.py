@@ -19,18 +19,20 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--out", required=True, type=_FOLDER, help="Folder to write the model to.")
 @click.option("--rows", type=click.IntRange(min=1), help="Train on this many sentiment rows only.")
 @click.option("--epochs", type=click.IntRange(min=1), default=1, show_default=True, help="Passes over the data.")
+@click.option("--rate", type=float, default=5e-5, show_default=True, help="Highest learning rate.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Order of the rows, and the split.")
 @click.option("--without", type=click.Choice(["complaints"]), help="Leave this data, and its head, out.")
 @click.option(
     "--fp32", type=_FOLDER, help="Also keep the weights as trained in this folder (bench.classify wants them)."
 )
-@click.option("--trained", type=_FOLDER, help="Do not train: take the weights that --fp32 kept in this folder.")
+@click.option("--trained", type=_FOLDER, help="Do not train: export what --fp32 kept in this folder.")
 def main(
     data: Path,
     encoder: Path,
     out: Path,
     rows: int | None,
     epochs: int,
+    rate: float,
     seed: int,
     without: str | None,
     fp32: Path | None,
@@ -45,7 +47,7 @@ def main(
     from sentiment.train.fit import Recipe  # noqa: PLC0415 - needs torch
     from sentiment.train.make import Options, make_model  # noqa: PLC0415 - likewise
 
-    recipe = Recipe(epochs=epochs, seed=seed)
+    recipe = Recipe(epochs=epochs, rate=rate, seed=seed)
     complaints = without != "complaints"
     try:
         options = Options(data, encoder, out, recipe, rows, complaints=complaints, keep=fp32, trained=trained)

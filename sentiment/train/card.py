@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 _SOURCES = """\
@@ -38,14 +38,14 @@ def write_card(
     figures: Mapping[str, object],
     recipe: Mapping[str, object],
     rows: Mapping[str, int],
-    command: Sequence[str],
+    command: str,
 ) -> None:
     """Write the card beside the model. `figures` are what the exported model reaches on the tuning rows."""
     complaints = bool(rows["complaint rows trained on"])
     parts = [
         f"# {figures['model']}\n\nJudges the sentiment of short English posts"
         + (" and whether they are complaints." if complaints else ". Made without a complaint head."),
-        "Made by `python -m sentiment.train " + " ".join(_anonymous(command[1:])) + "`",
+        f"Made by `{command}`.",
         "## Measured\n\nBy the exported int8 graph, on rows that were tuned on but not trained on:\n\n"
         + f"```json\n{json.dumps(figures, indent=2)}\n```",
         "`before_int8` is the network as trained, on the same rows. Sentiment is measured by macro-recall (SemEval's\n"
@@ -64,8 +64,3 @@ def write_card(
 
 def _table(values: Mapping[str, object]) -> str:
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in values.items())])
-
-
-def _anonymous(arguments: Sequence[str]) -> list[str]:
-    """The command line without the folders of the machine that it ran on."""
-    return [Path(argument).name if argument.startswith(("/", "~", ".")) else argument for argument in arguments]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +29,16 @@ NAME = "minilm"
 LENGTH = 128
 """Word pieces of a text that the exported model reads."""
 WEIGHTS = "network.safetensors"
+RECIPE = "recipe.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a run is asked for. `keep` is a folder for the fp32 weights, `trained` one to take them from instead."""
+    """What a run is asked for. `keep` is a folder for the fp32 weights.
+
+    `trained` is one that was kept: its weights are taken instead of training, and its recipe and rows with them, so
+    that what they were trained on is not also measured on.
+    """
 
     data: Path
     encoder: Path
@@ -48,6 +52,8 @@ class Options:
 
 def make_model(options: Options) -> Figures:
     """Make the model in `options.out` with its card; returns what the card says of it."""
+    if options.trained:
+        options = _as_trained(options, options.trained)
     corpus = read_corpus(options.data, complaints=options.complaints, rows=options.rows, seed=options.recipe.seed)
     torch.manual_seed(options.recipe.seed)
     network = _network(options.encoder)
@@ -57,7 +63,7 @@ def make_model(options: Options) -> Figures:
     else:
         fit(network, tokenizer, corpus.train, options.recipe)
     if options.keep:
-        _save(network, options.encoder, options.keep)
+        _save(network, options, options.keep)
     options.out.mkdir(parents=True, exist_ok=True)
     described = _describe(network, tokenizer, corpus)
     _write(network, options, described)
@@ -66,8 +72,25 @@ def make_model(options: Options) -> Figures:
     if corpus.complaint_val:
         figures["complaint"] = score_complaints(classifier, corpus.complaint_val)
     figures["before_int8"] = described.pop("before_int8")
-    write_card(options.out, figures, asdict(options.recipe), _counts(corpus), command=sys.argv)
+    write_card(options.out, figures, asdict(options.recipe), _counts(corpus), _command(options))
     return figures
+
+
+def _as_trained(options: Options, folder: Path) -> Options:
+    try:
+        kept = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
+        return replace(options, recipe=Recipe(**kept["recipe"]), rows=kept["rows"], complaints=kept["complaints"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{folder} was not written by --fp32: {error!r}") from error
+
+
+def _command(options: Options) -> str:
+    """What to type to make this model again."""
+    parts = ["python -m sentiment.train --data DIR --encoder DIR --out DIR"]
+    parts += [f"--rows {options.rows}"] if options.rows else []
+    parts += [f"--epochs {options.recipe.epochs}", f"--rate {options.recipe.rate:g}", f"--seed {options.recipe.seed}"]
+    parts += [] if options.complaints else ["--without complaints"]
+    return " ".join(parts)
 
 
 def _network(encoder: Path) -> Network:
@@ -84,12 +107,14 @@ def _tokenizer(encoder: Path) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_file=path, pad_token="[PAD]")  # type: ignore[no-untyped-call] # noqa: S106
 
 
-def _save(network: Network, encoder: Path, folder: Path) -> None:
+def _save(network: Network, options: Options, folder: Path) -> None:
     """The weights as trained, with what is needed to load them again."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: value.contiguous() for name, value in network.state_dict().items()}, folder / WEIGHTS)
-    AutoConfig.from_pretrained(encoder).save_pretrained(folder)
-    _plain_tokenizer(encoder).save(str(folder / "tokenizer.json"))
+    AutoConfig.from_pretrained(options.encoder).save_pretrained(folder)
+    _plain_tokenizer(options.encoder).save(str(folder / "tokenizer.json"))
+    made = {"recipe": asdict(options.recipe), "rows": options.rows, "complaints": options.complaints}
+    (folder / RECIPE).write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
 
 
 def _describe(network: Network, tokenizer: PreTrainedTokenizerFast, corpus: Corpus) -> dict[str, Any]:
