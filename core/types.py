@@ -76,8 +76,8 @@ class Page:
     """One answer of a source: what it heard, and the cursor from which to go on once all of it is stored.
 
     `more` asks to be called again at once. `deleted` are native ids that the platform says are gone;
-    `edited` are mentions whose text replaces what we hold (what we do not hold is heard as new); `reposts` counts new reposts
-    per native id. `gaps` are spans that this fetch could not cover.
+    `edited` are mentions whose text replaces what we hold; one that we do not hold is heard as new. `reposts`
+    counts new reposts per native id. `gaps` are spans that this fetch could not cover.
     """
 
     mentions: tuple[Mention, ...] = ()

@@ -11,11 +11,14 @@ from sqlalchemy import select
 
 from core import tables, waiting
 from core.clock import HeldClock
+from core.db import Database
 from core.runtime import Runtime
 from core.setaside import set_aside
+from core.settings import Settings
 from core.types import Author, Page, Rejected, Span
 from listener.collect import Collected, collect
 from listener.matching import BrandMatcher
+from tests.conftest import NudgeList
 from tests.listener import made
 from tests.listener.made import post
 
@@ -256,17 +259,19 @@ def test_unknown_fields_that_are_no_json_are_dropped_and_counted(runtime: Runtim
     assert made.mentions(runtime)[0].extra == {"kept": {"a": [1, None]}, "dropped": 4}
 
 
-def test_the_judge_is_asked_once_more_when_it_is_just_reading_the_old_text(runtime: Runtime) -> None:
+def test_the_judge_is_asked_once_more_when_it_is_just_reading_the_old_text(
+    settings: Settings, postgres_url: str, clock: HeldClock, queue: NudgeList
+) -> None:
     """An edit that commits while a judge holds the mention must not end with the verdict of the old text."""
-    if runtime.db.sqlite:
-        pytest.skip("on SQLite nobody holds rows")
+    runtime = Runtime(settings, Database(postgres_url), clock, queue)
+    runtime.db.prepare()
     made.brand(runtime)
     source_id = made.source(runtime)
     made.store(runtime, source_id, [post(1)])
     (row,) = made.mentions(runtime)
     edit = threading.Thread(target=made.store, args=(runtime, source_id, Page(edited=(post(1, "acme is fine"),))))
     with runtime.db.claim() as claimed:
-        assert waiting.take(claimed, HeldClock(runtime.clock.now()), "judge", 9) == [row.id]
+        assert waiting.take(claimed, clock, "judge", 9) == [row.id]
         edit.start()
         edit.join(0.3)
         assert edit.is_alive()  # it waits for us
@@ -276,6 +281,7 @@ def test_the_judge_is_asked_once_more_when_it_is_just_reading_the_old_text(runti
     assert made.waiting_for(runtime, "judge") == [row.id]
     with runtime.db.read() as db:
         assert db.scalars(select(tables.Verdict)).all() == []
+    runtime.db.close()
 
 
 def _verdict(runtime: Runtime, mention_id: int) -> tables.Verdict:
