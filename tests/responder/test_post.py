@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import pairwise
 from typing import ClassVar
@@ -463,6 +463,37 @@ class MortalClock(HeldClock):
 TRIALS = 200
 
 
+def approved_pairs(runtime: Runtime, count: int) -> Iterator[tuple[Reply, ...]]:
+    """Two approved replies at a time, of cases that were opened long before."""
+    add_brand(runtime)
+    ana = add_user(runtime)
+    for n in range(2 * count):
+        hear(runtime, author=f"author{n}")
+    look(runtime)
+    with runtime.db.read() as db:
+        opened = list(db.scalars(select(Case.id).order_by(Case.id)))
+    for pair in zip(opened[::2], opened[1::2], strict=True):
+        with runtime.db.write() as db:
+            replies = tuple(cases.approve(db, runtime.clock, one, 1, ana, "Sorry!") for one in pair)
+        yield replies
+
+
+def until_settled(runtime: Runtime, clock: MortalClock, platform: FakePlatform, chance: random.Random) -> None:
+    """Work, dying now and then, and beginning again, until nothing waits."""
+    for _ in range(60):
+        clock.left = chance.choice([None, None, chance.randrange(40)])
+        try:
+            post(runtime, platform)
+        except Died:
+            pass
+        finally:
+            clock.left = None
+        clock.advance(LEASE.total_seconds() / 2)
+        with runtime.db.read() as db:
+            if waiting.count(db, "post") == 0:
+                return
+
+
 def test_two_hundred_ways_to_crash_and_no_reply_twice_and_none_missing(
     sqlite_runtime: Runtime, clock: HeldClock
 ) -> None:
@@ -480,23 +511,12 @@ def test_two_hundred_ways_to_crash_and_no_reply_twice_and_none_missing(
         fails_after(OSError("connection reset")),
     ]
     ends: Counter[str] = Counter()
-    for trial in range(TRIALS):
+    for trial, replies in enumerate(approved_pairs(runtime, TRIALS)):
         chance = random.Random(trial)
-        replies = [approved(runtime, f"reply {n}") for n in range(2)]
         platform = FakePlatform(*chance.choices(faults, k=4))
         if chance.random() < 0.3:
             platform.knows = raises(Unsure("cannot be asked"))
-        for _ in range(60):
-            mortal.left = chance.choice([None, None, chance.randrange(40)])
-            try:
-                post(runtime, platform)
-            except Died:
-                pass
-            finally:
-                mortal.left = None
-            mortal.advance(LEASE.total_seconds() / 2)
-            if all(state(runtime, reply) in ("sent", "failed", "unsure") for reply in replies):
-                break
+        until_settled(runtime, mortal, platform, chance)
         times = Counter(out.key for out in platform.published)
         for reply in replies:
             end = state(runtime, reply)
