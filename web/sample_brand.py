@@ -62,8 +62,15 @@ def _load(db: Session, clock: Clock) -> None:
     db.add_all((brand, source))
     db.flush()
     db.add_all(_playbook(brand, clock))
-    collect(db, clock, source, Page(mentions=_mentions(clock)), _matcher(brand))
-    source.brand_id = brand.id  # it goes when the brand goes; any sooner, it would have made every item the brand's
+    mentions, matcher = _mentions(clock), _matcher(brand)
+    collect(db, clock, source, Page(mentions=tuple(one for one in mentions if not _to_us(one))), matcher)
+    source.brand_id = brand.id  # from here on every item is the brand's, and the source goes when the brand goes
+    collect(db, clock, source, Page(mentions=tuple(one for one in mentions if _to_us(one))), matcher)
+
+
+def _to_us(mention: Mention) -> bool:
+    """Whether it came into the brand's own mailbox or threads, where nobody has to say the name."""
+    return mention.platform == "email" or mention.reply_to is not None
 
 
 def _brand(clock: Clock) -> Brand:
