@@ -79,7 +79,7 @@ def sources() -> ResponseReturnValue:
     """Step 3: where to listen."""
     with current.runtime().db.read() as db:
         listening = db.scalars(select(Source).order_by(Source.id)).all()
-    return render_template("guide/sources.html", kinds=source_form.kinds(), listening=listening, values={}, errors={})
+    return render_template("guide/sources.html", kinds=source_form.keyless(), listening=listening, values={}, errors={})
 
 
 @pages.post("/sources/<kind>")
@@ -95,7 +95,7 @@ def add_source(kind: str) -> ResponseReturnValue:
     if not given.errors:
         flash(f"Listening to {given.name}.")
         return redirect(url_for("guide.sources"))
-    shown = {"kinds": source_form.kinds(), "listening": listening, "wrong_kind": kind}
+    shown = {"kinds": source_form.keyless(), "listening": listening, "wrong_kind": kind}
     return render_template("guide/sources.html", **shown, values=request.form, errors=given.errors), 422
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from core.tables import Brand, Case, Source
 from core.types import SENTIMENTS, UNSUPPORTED
 from web import current
-from web.queries import inbox
+from web.queries import facets, inbox
 from web.queries.inbox import GROUPS, Wanted
 
 pages = Blueprint("inbox", __name__)
@@ -41,10 +41,8 @@ def more() -> ResponseReturnValue:
 def fresh() -> ResponseReturnValue:
     """How many cases have come since the list was made: said above it, so that it never jumps."""
     with current.runtime().db.read() as db:
-        count = inbox.newer(db, wanted(request.args), current.number(request.args, "newest"))
-    return render_template(
-        "inbox/_fresh.html", count=count, chosen=chosen(request.args)
-    )
+        count = facets.newer(db, wanted(request.args), current.number(request.args, "newest"))
+    return render_template("inbox/_fresh.html", count=count, chosen=chosen(request.args))
 
 
 def listing(db: Session, args: Mapping[str, str]) -> dict[str, Any]:
@@ -55,12 +53,12 @@ def listing(db: Session, args: Mapping[str, str]) -> dict[str, Any]:
         "page": page,
         "wanted": want,
         "chosen": chosen(args),
-        "newest": inbox.newest(db),
+        "newest": facets.newest(db),
         "groups": GROUPS,
-        "counts": inbox.counts(db),
-        "shares": inbox.shares(db, want.group),
+        "counts": facets.counts(db),
+        "shares": facets.shares(db, want.group),
         "brands": db.scalars(select(Brand).order_by(Brand.name)).all(),
-        "platforms": inbox.platforms(db),
+        "platforms": facets.platforms(db),
         "sentiments": (*SENTIMENTS, UNSUPPORTED),
         "waiting_for": None if page.rows or want.narrowed else _next_step(db),
     }

@@ -17,7 +17,7 @@ _LONGEST = 500
 def problem(password: str) -> str | None:
     """What is wrong with a new password, in words; None if it will do."""
     if len(password) < SHORTEST:
-        return f"Use at least {SHORTEST} characters. Three or four random words are easy to remember."
+        return f"Use at least {SHORTEST} characters."
     if len(password) > _LONGEST:
         return f"Use at most {_LONGEST} characters."
     return None

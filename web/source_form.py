@@ -36,6 +36,11 @@ def kinds() -> list[type[source.Source]]:
     return sorted(listed, key=lambda kind: (any(asked.secret for asked in kind.fields), kind.title))
 
 
+def keyless() -> list[type[source.Source]]:
+    """The kinds that need no secret, for the first start."""
+    return [kind for kind in kinds() if not any(asked.secret for asked in kind.fields)]
+
+
 def kind_of(name: str) -> type[source.Source]:
     """The kind of this name; answers "not found" if there is none."""
     return next((kind for kind in kinds() if kind.kind == name), None) or abort(404)

@@ -14,7 +14,7 @@ from core.runtime import Runtime
 from core.tables import Case, Verdict
 from tests.web.stories import add_brand, add_case, add_source, add_user
 from tests.web.visitor import Visitor, words
-from web.queries import inbox
+from web.queries import facets, inbox
 from web.queries.inbox import GROUPS, Wanted
 
 
@@ -144,7 +144,7 @@ def test_groups_that_wait_for_somebody_are_counted(runtime: Runtime) -> None:
     for state in ("new", "drafted", "drafted", "failed", "sent"):
         add_case(runtime, state=state)
     with runtime.db.read() as db:
-        assert inbox.counts(db) == {"todo": 3, "trouble": 1, "sending": 0, "snoozed": 0}
+        assert facets.counts(db) == {"todo": 3, "trouble": 1, "sending": 0, "snoozed": 0}
 
 
 def test_facets_keep_each_other(agent: Visitor) -> None:
@@ -237,10 +237,10 @@ def test_no_list_reads_a_large_table_from_end_to_end(sqlite_runtime: Runtime) ->
         for group in GROUPS.values():
             for wanted in (Wanted(group), Wanted(group, "hawkweed", "bluesky", "negative", "parcel", 1)):
                 inbox.page(db, wanted)
-                inbox.newer(db, wanted, 0)
-            inbox.shares(db, group)
-        inbox.counts(db)
-        inbox.platforms(db)
+                facets.newer(db, wanted, 0)
+            facets.shares(db, group)
+        facets.counts(db)
+        facets.platforms(db)
         event.remove(sqlite_runtime.db.engine, "before_cursor_execute", note)
         plans = [
             step[-1]

@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session, aliased
 
 from core.tables import Author, Brand, Case, Mention, User, Verdict
 from core.tables.row import UtcDateTime
-from web.words import MOST_COUNTED
 
 PAGE = 50
 WINDOW = 2_000
@@ -157,62 +156,6 @@ def load(db: Session, ids: Sequence[int]) -> list[Listed]:
     return [_listed(found[one], verdicts) for one in ids if one in found]
 
 
-def counts(db: Session) -> dict[str, int]:
-    """How many cases are in each group that somebody has to act on; counting ends at MOST_COUNTED."""
-    return {name: _count(db, group.states) for name, group in GROUPS.items() if not group.recent}
-
-
-def newer(db: Session, wanted: Wanted, newest: int) -> int:
-    """How many wanted cases were opened after the case `newest`; counting ends at MOST_COUNTED."""
-    fresh = select(Case.id).where(Case.id > newest, Case.state.in_(wanted.group.states)).order_by(Case.id)
-    if wanted.brand:
-        fresh = fresh.join(Brand, Brand.id == Case.brand_id).where(Brand.slug == wanted.brand)
-    if wanted.owner:
-        fresh = fresh.where(Case.owner_id == wanted.owner)
-    return len(db.scalars(_looked_into(fresh.limit(MOST_COUNTED), Case.mention_id, wanted)).all())
-
-
-def newest(db: Session) -> int:
-    """The id of the case that was opened last; 0 before the first."""
-    return db.scalar(select(func.max(Case.id))) or 0
-
-
-def platforms(db: Session) -> list[str]:
-    """Every platform that a mention was heard on, each found by one step along the index."""
-    found: list[str] = []
-    while following := db.scalar(select(func.min(Mention.platform)).where(Mention.platform > (found or [""])[-1])):
-        found.append(following)
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class Shares:
-    """How the cases of a group are spread, by brand slug, platform and sentiment; empty where there are too many."""
-
-    brands: Mapping[str, int]
-    platforms: Mapping[str, int]
-    sentiments: Mapping[str, int]
-
-
-def shares(db: Session, group: Group) -> Shares:
-    """How the cases of a group are spread, as long as they are few enough to count."""
-    some = select(Case.mention_id, Case.brand_id).where(Case.state.in_(group.states)).limit(MOST_COUNTED).subquery()
-    if group.recent or (db.scalar(select(func.count()).select_from(some)) or 0) >= MOST_COUNTED:
-        return Shares({}, {}, {})
-    by_brand = select(Brand.slug, func.count()).join(some, some.c.brand_id == Brand.id).group_by(Brand.slug)
-    by_platform = select(Mention.platform, func.count()).join(some, some.c.mention_id == Mention.id)
-    by_sentiment = select(Verdict.sentiment, func.count()).join(some, some.c.mention_id == Verdict.mention_id)
-    return Shares(
-        _pairs(db, by_brand),
-        _pairs(db, by_platform.group_by(Mention.platform)),
-        _pairs(db, by_sentiment.where(_is_latest()).group_by(Verdict.sentiment)),
-    )
-
-
-def _pairs(db: Session, query: Rows) -> dict[str, int]:
-    return {row[0]: row[1] for row in db.execute(query)}
-
-
 _Key = tuple[int, datetime, int]
 """What rows are sorted by: a number, a moment, and the case's id."""
 
@@ -255,7 +198,7 @@ def _scan(db: Session, order: _Order, wanted: Wanted, state: str, after: _Key | 
         return _Scan([_key(row) for row in db.execute(query.order_by(*sorting).limit(PAGE + 1))])
     looked = query.order_by(*sorting).limit(window).subquery()
     columns = [looked.c[name] for name in _NAMES]
-    found = _looked_into(select(*columns), looked.c.mention_id, wanted).order_by(*order.by(columns)).limit(PAGE + 1)
+    found = looked_into(select(*columns), looked.c.mention_id, wanted).order_by(*order.by(columns)).limit(PAGE + 1)
     keys = [_key(row) for row in db.execute(found)]
     last = db.execute(query.order_by(*sorting).offset(window - 1).limit(1)).first() if len(keys) <= PAGE else None
     return _Scan(keys, _key(last) if last else None)
@@ -290,27 +233,22 @@ def _indexed(query: Rows, wanted: Wanted, state: str) -> Rows:
     return query
 
 
-def _looked_into(query: Rows, mention_id: Any, wanted: Wanted) -> Rows:
+def looked_into(query: Rows, mention_id: Any, wanted: Wanted) -> Rows:
     """The conditions on what is behind a case, each looked up by the mention's id."""
     post = [Mention.platform == wanted.platform] if wanted.platform else []
     post += [Mention.text.icontains(word, autoescape=True) for word in wanted.text.split()]
     if post:
         query = query.where(exists().where(Mention.id == mention_id, *post))
     if wanted.sentiment:
-        judged = exists().where(Verdict.mention_id == mention_id, Verdict.sentiment == wanted.sentiment, _is_latest())
+        judged = exists().where(Verdict.mention_id == mention_id, Verdict.sentiment == wanted.sentiment, is_latest())
         query = query.where(judged)
     return query
 
 
-def _is_latest() -> ColumnElement[bool]:
+def is_latest() -> ColumnElement[bool]:
     """That no later model judged the same mention."""
     other = Verdict.__table__.alias("later")
     return ~exists().where(other.c.mention_id == Verdict.mention_id, other.c.id > Verdict.id)
-
-
-def _count(db: Session, states: Sequence[str]) -> int:
-    some = select(Case.id).where(Case.state.in_(states)).limit(MOST_COUNTED).subquery()
-    return db.scalar(select(func.count()).select_from(some)) or 0
 
 
 def _verdicts(db: Session, mentions: Sequence[int]) -> dict[int, Any]:

@@ -1,0 +1,74 @@
+"""How many cases there are of each sort: beside the inbox's filters, and above it when new ones come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.tables import Brand, Case, Mention, Verdict
+from web.queries.inbox import GROUPS, Group, Rows, Wanted, is_latest, looked_into
+from web.words import MOST_COUNTED
+
+
+def counts(db: Session) -> dict[str, int]:
+    """How many cases are in each group that somebody has to act on; counting ends at MOST_COUNTED."""
+    return {name: _count(db, group.states) for name, group in GROUPS.items() if not group.recent}
+
+
+def newer(db: Session, wanted: Wanted, newest: int) -> int:
+    """How many wanted cases were opened after the case `newest`; counting ends at MOST_COUNTED."""
+    fresh = select(Case.id).where(Case.id > newest, Case.state.in_(wanted.group.states)).order_by(Case.id)
+    if wanted.brand:
+        fresh = fresh.join(Brand, Brand.id == Case.brand_id).where(Brand.slug == wanted.brand)
+    if wanted.owner:
+        fresh = fresh.where(Case.owner_id == wanted.owner)
+    return len(db.scalars(looked_into(fresh.limit(MOST_COUNTED), Case.mention_id, wanted)).all())
+
+
+def newest(db: Session) -> int:
+    """The id of the case that was opened last; 0 before the first."""
+    return db.scalar(select(func.max(Case.id))) or 0
+
+
+def platforms(db: Session) -> list[str]:
+    """Every platform that a mention was heard on, each found by one step along the index."""
+    found: list[str] = []
+    while following := db.scalar(select(func.min(Mention.platform)).where(Mention.platform > (found or [""])[-1])):
+        found.append(following)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """How the cases of a group are spread, by brand slug, platform and sentiment; empty where there are too many."""
+
+    brands: Mapping[str, int]
+    platforms: Mapping[str, int]
+    sentiments: Mapping[str, int]
+
+
+def shares(db: Session, group: Group) -> Shares:
+    """How the cases of a group are spread, as long as they are few enough to count."""
+    some = select(Case.mention_id, Case.brand_id).where(Case.state.in_(group.states)).limit(MOST_COUNTED).subquery()
+    if group.recent or (db.scalar(select(func.count()).select_from(some)) or 0) >= MOST_COUNTED:
+        return Shares({}, {}, {})
+    by_brand = select(Brand.slug, func.count()).join(some, some.c.brand_id == Brand.id).group_by(Brand.slug)
+    by_platform = select(Mention.platform, func.count()).join(some, some.c.mention_id == Mention.id)
+    by_sentiment = select(Verdict.sentiment, func.count()).join(some, some.c.mention_id == Verdict.mention_id)
+    return Shares(
+        _pairs(db, by_brand),
+        _pairs(db, by_platform.group_by(Mention.platform)),
+        _pairs(db, by_sentiment.where(is_latest()).group_by(Verdict.sentiment)),
+    )
+
+
+def _pairs(db: Session, query: Rows) -> dict[str, int]:
+    return {row[0]: row[1] for row in db.execute(query)}
+
+
+def _count(db: Session, states: Sequence[str]) -> int:
+    some = select(Case.id).where(Case.state.in_(states)).limit(MOST_COUNTED).subquery()
+    return db.scalar(select(func.count()).select_from(some)) or 0
