@@ -103,8 +103,10 @@ def _network(encoder: Path) -> Network:
 
 
 def _tokenizer(encoder: Path) -> PreTrainedTokenizerFast:
-    path = str(encoder / "tokenizer.json")
-    return PreTrainedTokenizerFast(tokenizer_file=path, pad_token="[PAD]")  # type: ignore[no-untyped-call] # noqa: S106
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call, unused-ignore] # transformers has types in parts
+        tokenizer_file=str(encoder / "tokenizer.json"),
+        pad_token="[PAD]",  # noqa: S106 - not that kind of token
+    )
 
 
 def _save(network: Network, options: Options, folder: Path) -> None:

@@ -7,6 +7,7 @@ unlearn topics, while the first token is free to change.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +15,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoModel
-from transformers.utils import logging
 
 from core.types import SENTIMENTS
 
@@ -46,7 +46,7 @@ def load_network(folder: Path) -> Network:
     No dropout: one pass over the data does not overfit, and it would cost a third of the time on a processor. The
     table of word embeddings stays as it is for the same reason; every layer above it learns.
     """
-    logging.set_verbosity_error()  # it would warn of the pooling layer, which is left out on purpose
+    logging.getLogger("transformers").setLevel(logging.ERROR)  # it would warn of the pooling layer, left out on purpose
     encoder: Any = AutoModel.from_pretrained(
         folder, add_pooling_layer=False, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
     )

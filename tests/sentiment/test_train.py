@@ -29,13 +29,13 @@ def write_data(folder: Path) -> Path:
     """200 rows in which a word of its own gives every label away."""
     chance = random.Random(7)
     made = []
-    for number in range(200):
-        label = list(WORDS)[number % 3]
-        made.append((str(number), label, " ".join([*chance.sample(FILLER, 4), *chance.choices(WORDS[label], k=3)])))
+    for index in range(200):
+        label = list(WORDS)[index % 3]
+        made.append((str(index), label, " ".join([*chance.sample(FILLER, 4), *chance.choices(WORDS[label], k=3)])))
     (folder / "sentiment").mkdir(parents=True)
     (folder / "complaints").mkdir()
-    for name, rows in (("train", made[:160]), ("val", made[160:])):
-        lines = ["\t".join(row) for row in rows]
+    for name, part in (("train", made[:160]), ("val", made[160:])):
+        lines = ["\t".join(row) for row in part]
         (folder / "sentiment" / f"{name}.tsv").write_text("\n".join(["id\tlabel\ttext", *lines]) + "\n")
     with (folder / "complaints" / "train.csv").open("w", newline="") as file:
         writer = csv.writer(file)
