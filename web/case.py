@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from core.errors import BadInput, Forbidden, Stale
 from core.tables import Case, Draft
 from listener.source import Replier, kinds, load_replier
-from responder import cases, guard
+from responder import cases, guard, playbook
 from responder.guard import Finding
 from web import case_actions, current, inbox, reasons
 from web.case_actions import DISMISSALS, UNDO
@@ -140,6 +140,7 @@ def _about(
         "case": found.case,
         "mention": found.case.mention,
         "opened": found.case.id,
+        "drafts": [(draft, *_signed(draft)) for draft in found.drafts],
         "text": text,
         "problem": problem,
         "unseen": unseen,
@@ -158,11 +159,17 @@ def _text_to_begin_with(db: Session, found: Whole, taken: int | None) -> str:
     """What stands in the reply box: the draft that was taken, else one's own, else what failed to go out."""
     draft = db.get(Draft, taken) if taken else None
     if draft and draft.case_id == found.case.id:
-        return draft.text
+        return _signed(draft)[0]
     own = read.own_draft(db, found.case.id)
     if own:
         return own.text
     return found.reply.text if found.reply and found.case.state == "failed" else ""
+
+
+def _signed(draft: Draft) -> tuple[str, Sequence[str]]:
+    """A draft as whoever looks would send it: with their name, and the placeholders that are left."""
+    user = current.user()
+    return playbook.fill(draft.text, {"agent": user.name if user else ""})
 
 
 def _undo(found: Whole) -> str | None:

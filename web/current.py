@@ -13,7 +13,6 @@ from werkzeug.routing import IntegerConverter, Map
 from core.runtime import Runtime
 from web.user import SignedIn
 
-
 LARGEST_ID = 2**31 - 1
 
 

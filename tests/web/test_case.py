@@ -115,6 +115,16 @@ def test_choosing_a_draft_fills_the_box(agent: Visitor) -> None:
     assert "Second answer</textarea>" not in agent.get(f"/cases/{other}?draft={second}").text
 
 
+def test_a_draft_is_signed_by_whoever_looks(agent: Visitor) -> None:
+    case_id = add_case(agent.runtime, drafts=("Sorry! {agent}", "Order {order}? {agent}"))
+    page = words(agent.get(f"/cases/{case_id}"))
+    assert "Sorry! Ana" in page
+    assert "Order {order}? Ana also fits to fill in: {order}" in page
+    with agent.runtime.db.read() as db:
+        first = db.scalars(select(Draft.id).where(Draft.text == "Sorry! {agent}")).one()
+    assert "Sorry! Ana</textarea>" in agent.get(f"/cases/{case_id}?draft={first}").text
+
+
 def test_what_is_typed_is_kept_while_it_is_typed(agent: Visitor) -> None:
     case_id = add_case(agent.runtime)
     kept = agent.post(f"/cases/{case_id}/draft", {"text": "So far"}, HX_Target="div#check", HX_Request_Type="partial")

@@ -133,6 +133,13 @@ def test_a_row_says_who_where_what_how_urgent_and_why(agent: Visitor) -> None:
     )
 
 
+def test_a_case_is_a_complaint_if_any_of_its_mentions_is(agent: Visitor) -> None:
+    verdict = {"sentiment": "neutral", "complaint": False}
+    add_case(agent.runtime, verdict=verdict, facts={"complaint": True}, reasons=["complaint (97%)", "asks a question"])
+    page = words(agent.get("/"))
+    assert "Complaint Neutral asks a question" in page
+
+
 def test_what_is_late_is_said(agent: Visitor) -> None:
     add_case(agent.runtime, minutes_ago=180)
     page = agent.get("/")

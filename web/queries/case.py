@@ -18,10 +18,11 @@ _PARENTS = 5
 
 @dataclass(frozen=True, slots=True)
 class InThread:
-    """A mention around the case's own; `why` says how it came to the case, if it did."""
+    """A mention around the case's own, with its latest verdict; `why` says how it came to the case, if it did."""
 
     mention: Mention
     why: str | None
+    verdict: Verdict | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def whole(db: Session, case_id: int) -> Whole | None:
     replies = db.scalars(select(Reply).where(Reply.case_id == case_id).order_by(Reply.turn)).all()
     return Whole(
         row,
-        db.scalars(select(Verdict).where(Verdict.mention_id == row.mention_id).order_by(Verdict.id.desc())).first(),
+        _verdicts(db, [row.mention_id]).get(row.mention_id),
         _thread(db, row),
         _earlier(db, row.mention),
         _drafts(db, case_id),
@@ -95,7 +96,14 @@ def _thread(db: Session, row: Case) -> list[InThread]:
     ]
     found = {mention.id: mention for mention in around if mention.id != post.id}
     in_order = sorted(found.values(), key=lambda mention: (mention.created_at, mention.id))
-    return [InThread(mention, joined.get(mention.id)) for mention in in_order]
+    verdicts = _verdicts(db, [*found])
+    return [InThread(mention, joined.get(mention.id), verdicts.get(mention.id)) for mention in in_order]
+
+
+def _verdicts(db: Session, mentions: Sequence[int]) -> dict[int, Verdict]:
+    """The latest verdict of each mention."""
+    query = select(Verdict).where(Verdict.mention_id.in_(mentions)).order_by(Verdict.id)
+    return {verdict.mention_id: verdict for verdict in db.scalars(query)}
 
 
 def _parents(db: Session, post: Mention) -> list[Mention]:

@@ -99,6 +99,12 @@ class Listed:
     complaint: bool | None = None
     judged: bool = False
 
+    @property
+    def reason(self) -> str:
+        """The weightiest reason for the priority that the row does not show already."""
+        untold = [one for one in self.reasons if not (self.complaint and one.startswith("complaint ("))]
+        return (untold or self.reasons or [""])[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -129,6 +135,7 @@ def load(db: Session, ids: Sequence[int]) -> list[Listed]:
             Case.state,
             Case.priority,
             Case.reasons,
+            Case.facts,
             Case.due_at,
             Case.changed_at,
             Case.snoozed_until,
@@ -258,9 +265,13 @@ def _verdicts(db: Session, mentions: Sequence[int]) -> dict[int, Any]:
 
 
 def _listed(row: dict[str, Any], verdicts: Mapping[int, Any]) -> Listed:
-    verdict = verdicts.get(row.pop("mention_id"))
+    """A row with the latest verdict. Whether it is a complaint is what all mentions of the case together are."""
+    verdict, facts = verdicts.get(row.pop("mention_id")), row.pop("facts")
     listed = Listed(**row)
-    return replace(listed, sentiment=verdict.sentiment, complaint=verdict.complaint, judged=True) if verdict else listed
+    if verdict is None:
+        return listed
+    complaint = facts.get("complaint", verdict.complaint)
+    return replace(listed, sentiment=verdict.sentiment, complaint=complaint, judged=True)
 
 
 def _cursor(key: _Key) -> str:
