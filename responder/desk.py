@@ -105,14 +105,17 @@ class Desk:
             self.add(place)
 
     @classmethod
-    def read(cls, db: Session, notices: Sequence[Notice]) -> Desk:
-        """What is to know for these mentions."""
-        if not notices:
+    def read(cls, db: Session, plans: Sequence[Plan]) -> Desk:
+        """What is to know for these."""
+        if not plans:
             return cls([], {}, {})
-        authors = {notice.author_id for notice in notices}
-        since = min(notice.created_at for notice in notices) - MEMORY
-        places = _open_places(db, authors, {notice.thread for notice in notices})
-        return cls(places, _answers(db, authors, since), _earlier(db, [notice.id for notice in notices], since))
+        authors = {plan.notice.author_id for plan in plans}
+        since = min(plan.notice.created_at for plan in plans) - MEMORY
+        places = _open_places(db, authors, {plan.notice.thread for plan in plans})
+        heard = {place.author_id for place in places} | {plan.notice.author_id for plan in plans if plan.needed}
+        pressing = [plan.notice.id for plan in plans if plan.notice.author_id in heard and not plan.friendly]
+        answers = _answers(db, authors, since)
+        return cls(places, answers, _earlier(db, pressing, since) if pressing else {})
 
     def add(self, place: Place) -> None:
         """From now on mentions may join this."""
@@ -136,9 +139,10 @@ class Desk:
             if answer.brand_id == plan.brand.id and answer.at <= notice.created_at <= answer.at + MEMORY
         )
 
-    def unanswered(self, plan: Plan) -> int:
-        """How many messages the author wrote to the brand lately, before this one and since our last reply."""
-        return self._earlier.get((plan.notice.id, plan.brand.id), 0)
+    def told(self, plan: Plan, *, answered_back: bool = False) -> Plan:
+        """The plan with what its author has been through: how often they wrote lately without an answer from us."""
+        unanswered = self._earlier.get((plan.notice.id, plan.brand.id), 0)
+        return replace(plan, facts=replace(plan.facts, unanswered=unanswered, answered_back=answered_back))
 
 
 def _open_places(db: Session, authors: set[int], threads: set[str]) -> list[Place]:

@@ -76,11 +76,12 @@ class Notice:
         """The thread that the mention is in: platform and first item, as Case.thread stores it."""
         return f"{self.platform} {self.conversation or self.reply_to or self.native_id}"
 
-    @property
-    def brand(self) -> BrandRules | None:
-        """Whose case it would be: the brand it speaks to, else the first that it matches."""
-        spoken_to = (brand for brand in self.brands if self.speaks_to(brand))
-        return next(spoken_to, self.brands[0] if self.brands else None)
+    def addressee(self) -> tuple[BrandRules | None, bool]:
+        """Whose case it would be, and whether it speaks to them: the brand it speaks to, else the first it matches."""
+        for brand in self.brands:
+            if self.speaks_to(brand):
+                return brand, True
+        return (self.brands[0] if self.brands else None), False
 
     @property
     def question(self) -> bool:
@@ -90,6 +91,8 @@ class Notice:
     @property
     def own(self) -> bool:
         """Whether a brand wrote it itself; its accounts may have been entered after it was heard."""
+        if not any(brand.own for brand in self.brands):
+            return False
         names = {fold_handle(self.author.handle), fold_handle(self.author.native_id)}
         return any((self.platform, name) in brand.own for brand in self.brands for name in names)
 
@@ -97,14 +100,16 @@ class Notice:
         """Whether it names one of the brand's accounts, or was written to it."""
         if self.kind == "email":
             return True
+        if "@" not in self.text:
+            return False
         ours = {handle for platform, handle in brand.own if platform == self.platform}
         ours |= {handle.partition("@")[0] for handle in ours}  # on Mastodon, neighbours leave the server out
         named = (fold_handle(name.rstrip(".-")) for name in _HANDLE.findall(self.text))
         return any(name in ours for name in named)
 
-    def facts(self, now: datetime) -> Facts:
-        """What speaks for its priority, by itself."""
-        reading, brand = self.reading, self.brand
+    def facts(self, now: datetime, *, direct: bool) -> Facts:
+        """What speaks for its priority, by itself; `direct` is whether it speaks to the brand."""
+        reading = self.reading
         likes, reposts, replies = self.counts
         return Facts(
             complaint=reading.complaint if reading else None,
@@ -113,7 +118,7 @@ class Notice:
             anger=reading.emotions.get("anger", 0.0) if reading else 0.0,
             unread=reading is not None and reading.sentiment == UNSUPPORTED,
             question=self.question,
-            direct=brand is not None and self.speaks_to(brand),
+            direct=direct,
             followers=self.author.followers or 0,
             likes=likes,
             reposts=reposts,
@@ -122,18 +127,17 @@ class Notice:
         )
 
 
-def needs_person(notice: Notice) -> bool:
-    """Whether somebody should look at it, by what it says.
+def needs_person(notice: Notice, *, direct: bool) -> bool:
+    """Whether somebody should look at it, by what it says; `direct` is whether it speaks to the brand.
 
     Complaints; what may be one and leans to the negative, or is put to us; what no model could read; and questions
     put to us. Not praise, and not talk about us that wants nothing of us.
     """
-    reading, brand = notice.reading, notice.brand
-    if reading is None or brand is None or notice.deleted or notice.own:
+    reading = notice.reading
+    if reading is None:
         return False
     if reading.complaint or reading.sentiment == UNSUPPORTED:
         return True
-    direct = notice.speaks_to(brand)
     if reading.complaint is None:
         leans = reading.scores.get("negative", 0.0) > reading.scores.get("positive", 0.0)
         return leans or direct or notice.question

@@ -113,11 +113,12 @@ def _plans(notices: Sequence[Notice], now: datetime) -> tuple[list[Plan], dict[i
 
 
 def _plan(one: Notice, now: datetime) -> Plan | None:
-    brand = one.brand
+    brand, direct = one.addressee()
     if brand is None or one.case_id is not None or one.deleted or one.own or one.reading is None:
         return None
     permission = permission_for(one.source_kind, one.platform)
-    return Plan(one, brand, one.facts(now), notice.needs_person(one), permission)
+    needed = notice.needs_person(one, direct=direct)
+    return Plan(one, brand, one.facts(now, direct=direct), needed, permission)
 
 
 def _with_suggestions(db: Session, plans: Sequence[Plan], drafter: Drafter) -> list[Plan]:
@@ -208,7 +209,7 @@ def _decide(db: Session, clock: Clock, plans: Sequence[Plan]) -> dict[int, Excep
 def _write(db: Session, clock: Clock, plans: Sequence[Plan]) -> None:
     """Place every mention, the oldest first, then write what came of it."""
     now = clock.now()
-    desk = Desk.read(db, [plan.notice for plan in plans])
+    desk = Desk.read(db, plans)
     for plan in sorted(plans, key=lambda plan: (plan.notice.created_at, plan.notice.id)):
         _place(desk, plan, now)
     _save_opened(db, now, [place for place in desk.places if place.case_id is None])
@@ -218,16 +219,15 @@ def _write(db: Session, clock: Clock, plans: Sequence[Plan]) -> None:
 def _place(desk: Desk, plan: Plan, now: datetime) -> None:
     """Let the mention join an open case, open one for it, or leave it."""
     one = plan.notice
-    plan = replace(plan, facts=replace(plan.facts, unanswered=desk.unanswered(plan)))
     place = desk.find(plan)
     if place is not None:
         of_author = place.author_id == one.author_id and (place.thread == one.thread or plan.facts.direct)
         if plan.needed or of_author:
-            place.join(plan, now)
-    elif back := desk.answers_back(plan) and not plan.friendly:
-        desk.add(Place.begin(replace(plan, facts=replace(plan.facts, answered_back=back)), now))
+            place.join(desk.told(plan), now)
+    elif desk.answers_back(plan) and not plan.friendly:
+        desk.add(Place.begin(desk.told(plan, answered_back=True), now))
     elif plan.needed:
-        desk.add(Place.begin(plan, now))
+        desk.add(Place.begin(desk.told(plan), now))
 
 
 def _save_opened(db: Session, now: datetime, places: Sequence[Place]) -> None:

@@ -6,11 +6,14 @@ replier; everywhere else a person copies the text, opens the post and marks the 
 
 from __future__ import annotations
 
+import functools
+
 from core.errors import BadInput
 from core.types import Permission
 from listener.source import load, load_replier
 
 
+@functools.cache
 def permission_for(source_kind: str | None, platform: str) -> Permission:
     """Whether and how a mention on `platform` that a source of `source_kind` heard may be answered, and why.
 

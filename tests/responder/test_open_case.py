@@ -20,7 +20,7 @@ from core.types import Draft
 from listener.forget import forget_mentions
 from responder import cases
 from responder.draft import Entry, Occasion, PlaybookDrafter
-from responder.notice import needs_person, read
+from responder.notice import read
 from responder.open_case import open_cases, work
 from tests.responder.stories import (
     CHATTER,
@@ -126,8 +126,7 @@ def test_who_is_spoken_to(sqlite_runtime: Runtime, text: str, kind: str, speaks:
             db.execute(update(Mention).values(kind=kind))
     with sqlite_runtime.db.read() as db:
         (one,) = read(db, [mention_id])
-    assert one.brand is not None
-    assert one.speaks_to(one.brand) == speaks
+    assert one.addressee() == (one.brands[0], speaks)
 
 
 def test_on_mastodon_neighbours_leave_our_server_out(sqlite_runtime: Runtime) -> None:
@@ -137,7 +136,8 @@ def test_on_mastodon_neighbours_leave_our_server_out(sqlite_runtime: Runtime) ->
         for text in ("@hawkweed open?", "@hawkweed@outdoors.example open?", "@hawkweed@other.example open?")
     ]
     with sqlite_runtime.db.read() as db:
-        assert [needs_person(one) for one in read(db, ids)] == [True, True, False]
+        spoken_to = [one.addressee()[1] for one in read(db, ids)]
+    assert spoken_to == [True, True, False]
 
 
 def test_own_posts_and_deleted_ones_are_never_cases(runtime: Runtime, clock: HeldClock) -> None:
