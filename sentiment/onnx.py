@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ from sentiment.language import UNDETERMINED, identify
 from sentiment.text import normalise, says_something
 
 Floats = NDArray[np.float32]
+
+REMEMBERED = 4096
+"""Embeddings of the texts that were read last are kept (6 MB): whoever suggests a reply asks for them soon after."""
 
 
 class ModelDamaged(ModelUnusable):
@@ -112,6 +116,8 @@ class OnnxClassifier:
         self._threads = threads or _cores()
         self._described = Description.read(folder)
         self._opened: tuple[int, Any] = (0, None)
+        self._recent: dict[str, Floats] = {}
+        self._recent_lock = threading.Lock()
         self.name = f"{self._described.name}-{self._described.version}"
         for file, expected in self._described.files.items():
             check(folder / file, expected)
@@ -129,9 +135,12 @@ class OnnxClassifier:
     def embed(self, texts: Sequence[str]) -> Floats:
         """Unit vectors in order, whatever the language; a text without content is all zeros. Bundled: texts x 384."""
         ready = [normalise(text) for text in texts]
-        outputs = self._run({text for text in ready if text})
+        with self._recent_lock:
+            known = {text: self._recent[text] for text in ready if text in self._recent}
+        outputs = self._run({text for text in ready if text and text not in known})
+        vectors = known | {text: output.embedding for text, output in outputs.items()}
         nothing = np.zeros(self._described.width, dtype=np.float32)
-        rows = [outputs[text].embedding if text else nothing for text in ready]
+        rows = [vectors.get(text, nothing) for text in ready]
         return np.stack(rows) if rows else nothing[None][:0]
 
     def _verdict(self, language: str, english: bool, output: _Output | None) -> Verdict:
@@ -153,10 +162,19 @@ class OnnxClassifier:
         work = sorted(zip(ordered, (piece.ids for piece in encoded), strict=True), key=lambda item: -len(item[1]))
         session = self._loaded()
         if self._threads == 1 or len(work) < 2:
-            return {text: _pass(session, ids) for text, ids in work}
-        with ThreadPoolExecutor(min(self._threads, len(work))) as pool:
-            outputs = pool.map(lambda item: _pass(session, item[1]), work)
-            return {text: output for (text, _), output in zip(work, outputs, strict=True)}
+            found = {text: _pass(session, ids) for text, ids in work}
+        else:
+            with ThreadPoolExecutor(min(self._threads, len(work))) as pool:
+                outputs = pool.map(lambda item: _pass(session, item[1]), work)
+                found = {text: output for (text, _), output in zip(work, outputs, strict=True)}
+        self._remember(found)
+        return found
+
+    def _remember(self, found: Mapping[str, _Output]) -> None:
+        with self._recent_lock:
+            self._recent.update((text, output.embedding) for text, output in found.items())
+            for oldest in list(self._recent)[: max(0, len(self._recent) - REMEMBERED)]:
+                del self._recent[oldest]
 
     @cached_property
     def _tokenizer(self) -> Any:

@@ -151,6 +151,12 @@ def test_like_texts_lie_close_together(bundled: OnnxClassifier) -> None:
     assert bundled.embed([]).shape == (0, 384)
 
 
+def test_a_text_that_was_just_judged_has_the_same_embedding_as_one_that_was_not(bundled: OnnxClassifier) -> None:
+    bundled.classify(COMPLAINTS)
+    fresh = OnnxClassifier(BUNDLED, threads=1)
+    assert np.array_equal(bundled.embed([*COMPLAINTS, "new"]), fresh.embed([*COMPLAINTS, "new"]))
+
+
 def test_no_texts_no_verdicts(bundled: OnnxClassifier) -> None:
     assert bundled.classify([]) == []
 
