@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -50,6 +51,14 @@ class Server:
     asked: list[Asked] = field(default_factory=list)
 
 
+class _Quiet(ThreadingHTTPServer):
+    """A client that hangs up in the middle is what is being tested, and nothing to print."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 @contextmanager
 def http(script: Script) -> Iterator[Server]:
     """Serve HTTP: each request is answered with what `script` gives for it."""
@@ -76,7 +85,7 @@ def http(script: Script) -> Iterator[Server]:
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    listening = _Quiet(("127.0.0.1", 0), Handler)
     listening.daemon_threads = True
     server = Server(f"http://127.0.0.1:{listening.server_address[1]}")
     thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
