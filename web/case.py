@@ -21,6 +21,7 @@ from responder.guard import Finding
 from web import case_actions, current, inbox, reasons
 from web.case_actions import DISMISSALS, UNDO
 from web.queries import case as read
+from web.queries import facets
 from web.queries import inbox as rows
 from web.queries.case import Whole
 
@@ -120,7 +121,8 @@ def _page(case_id: int, **more: Any) -> str:
         found = read.whole(db, case_id) or abort(404)
         about = _about(db, found, **more)
         if current.wants_fragment():
-            return render_template("case/_pane.html", **about, row=rows.load(db, [case_id])[0], chosen=_chosen())
+            row, counts = rows.load(db, [case_id])[0], facets.counts(db)
+            return render_template("case/_pane.html", **about, row=row, counts=counts, chosen=_chosen())
         return render_template("case/case.html", **about, **inbox.listing(db, request.args))
 
 

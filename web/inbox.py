@@ -42,7 +42,8 @@ def fresh() -> ResponseReturnValue:
     """How many cases have come since the list was made: said above it, so that it never jumps."""
     with current.runtime().db.read() as db:
         count = facets.newer(db, wanted(request.args), current.number(request.args, "newest"))
-    return render_template("inbox/_fresh.html", count=count, chosen=chosen(request.args))
+        counts = facets.counts(db)
+    return render_template("inbox/_fresh.html", count=count, counts=counts, chosen=chosen(request.args))
 
 
 def listing(db: Session, args: Mapping[str, str]) -> dict[str, Any]:

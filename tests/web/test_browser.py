@@ -147,6 +147,8 @@ def test_by_keyboard_from_the_list_to_one_reply_sent_once(page: Page, site: Site
     page.keyboard.press("Control+Enter")
     expect(page.locator("#case")).to_contain_text("Waiting to send")
     expect(page.locator(f"#row-{case_id} .state")).to_have_text("Waiting to send")
+    expect(page.locator(".side .count-todo")).to_have_text("1")
+    expect(page.locator(".side .count-sending")).to_have_text("1")
     assert post.work(site.runtime) == 1
     expect(page.locator("#case .state")).to_have_text("Sent")
     [line] = site.runtime.settings.outbox.read_text(encoding="utf-8").splitlines()
@@ -253,5 +255,8 @@ def _hard_to_show(runtime: Runtime) -> list[str]:
     unsure = add_case(runtime, state="unsure", reply={"error": "connection reset"}, priority=10)
     by_hand = add_case(runtime, drafts=("Sorry!",), permission="hand", permission_why="no reply API", due_at=None)
     cases = [f"/cases/{one}" for one in (long, unsure, by_hand)]
+    thread = {"conversation": "one"}
+    add_case(runtime, "The first word of a thread " * 9, mention=thread, state="sent", reply={}, minutes_ago=90)
+    cases.append(f"/cases/{add_case(runtime, 'And the last', mention=thread, drafts=('Sorry! ' * 40,))}")
     others = ["/brands/", "/brands/hawkweed", f"/sources/{source}", "/sources/", "/playbook/", "/people", "/health"]
     return ["/", *cases, *others, "/guide/brand", "/account", "/keys", "/nowhere"]
