@@ -16,7 +16,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -77,6 +77,7 @@ class Outcome:
     reason: str = ""
     receipt: Receipt | None = None
     after: float | None = None
+    account: str = ""
 
 
 def work(runtime: Runtime) -> int:
@@ -179,13 +180,14 @@ def _send(runtime: Runtime, repliers: Repliers, claim: Claim) -> Outcome:
         return Outcome("fail", f"replies cannot be sent to {claim.via} from here: answer by hand")
     with runtime.db.read() as db:
         found = _last_look(db, claim)
-    return found or _account_changed(replier, claim) or _call(replier, claim)
+    account = found or _account(replier, claim)
+    return account if isinstance(account, Outcome) else _call(replier, claim, account)
 
 
-def _call(replier: Replier, claim: Claim) -> Outcome:
+def _call(replier: Replier, claim: Claim, account: str) -> Outcome:
     """The one call, and what its end means."""
     try:
-        return Outcome("sent", receipt=replier.send(claim.outgoing))
+        return Outcome("sent", receipt=replier.send(replace(claim.outgoing, account=account)), account=account)
     except RetryLater as error:
         return Outcome("hold", str(error), after=_pause(error.after, claim.attempts))
     except GiveUp as error:
@@ -215,19 +217,17 @@ def _last_look(db: Session, claim: Claim) -> Outcome | None:
     return None
 
 
-def _account_changed(replier: Replier, claim: Claim) -> Outcome | None:
-    """The person approved the reply as going out under a name; it must not go out under another."""
-    if not claim.account:
-        return None
+def _account(replier: Replier, claim: Claim) -> str | Outcome:
+    """As whom the reply goes out: only as who the person was told when they approved it."""
     try:
         account = replier.account()
     except GiveUp as error:
         return Outcome("fail", str(error))
     except PlatformError as error:
         return Outcome("hold", str(error), after=_pause(None, claim.attempts))
-    if account != claim.account:
+    if claim.account and account != claim.account:
         return Outcome("fail", f"approved to go out as {claim.account}, but it would now go out as {account}")
-    return None
+    return account
 
 
 def _find(replier: Replier, claim: Claim, problem: str) -> Outcome:
@@ -284,6 +284,7 @@ def _record(db: Session, clock: Clock, claim: Claim, reply_id: int, outcome: Out
     row.error = outcome.reason or None
     if outcome.receipt is not None:
         row.sent_at, row.native_id, row.url = clock.now(), outcome.receipt.native_id, outcome.receipt.url
+        row.account = outcome.account or row.account
     if outcome.verb == "hold":
         row.sending_at = None
         row.attempts -= outcome.reason == _STOPPED

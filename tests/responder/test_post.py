@@ -44,11 +44,12 @@ class FakePlatform:
         self.script = list(script)
         self.published: list[Outgoing] = []
         self.calls = 0
-        self.name = "@hawkweed"
         self.knows: Callable[[], None] = lambda: None
+        self.names: Callable[[], None] = lambda: None
 
     def account(self) -> str:
-        return self.name
+        self.names()
+        return "@hawkweed"
 
     def send(self, reply: Outgoing) -> Receipt:
         self.calls += 1
@@ -369,9 +370,24 @@ def test_a_reply_goes_out_only_under_the_name_it_was_approved_for(runtime: Runti
     right, wrong = approved(runtime, account="@hawkweed"), approved(runtime, account="@another")
     platform = FakePlatform()
     post(runtime, platform)
-    assert [one.key for one in platform.published] == [right.key]
+    assert [(one.key, one.account) for one in platform.published] == [(right.key, "@hawkweed")]
     assert state(runtime, wrong) == "failed"
     assert "it would now go out as @hawkweed" in (kept(runtime, wrong).error or "")
+
+
+def test_as_whom_it_went_out_is_kept_even_if_nobody_asked(runtime: Runtime) -> None:
+    reply, platform = approved(runtime, account=""), FakePlatform()
+    post(runtime, platform)
+    assert platform.published[0].account == "@hawkweed"
+    assert kept(runtime, reply).account == "@hawkweed"
+
+
+@pytest.mark.parametrize(("error", "end"), [(GiveUp("key revoked"), "failed"), (Unsure("503"), "approved")])
+def test_an_account_that_cannot_be_asked_for_sends_nothing(runtime: Runtime, error: Exception, end: str) -> None:
+    reply, platform = approved(runtime, account="@hawkweed"), FakePlatform()
+    platform.names = raises(error)
+    post(runtime, platform)
+    assert (state(runtime, reply), platform.calls) == (end, 0)
 
 
 def test_where_no_replier_is_left_the_reply_fails_in_words(runtime: Runtime) -> None:
