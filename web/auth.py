@@ -75,7 +75,9 @@ def _guard() -> ResponseReturnValue | None:
 
 
 def _to_login() -> ResponseReturnValue:
-    """Ask to sign in, and remember where to go on; htmx must load the whole page for that."""
+    """Ask to sign in, and remember where to go on. What htmx sends may be a reply half typed: then the page stays."""
+    if "HX-Request" in request.headers and request.method != "GET":
+        return render_template("auth/_signed_out.html"), 401, {"HX-Retarget": "#alarms", "HX-Reswap": "innerHTML"}
     here = request.full_path.rstrip("?") if request.method == "GET" and not current.wants_fragment() else _came_from()
     target = url_for("auth.login", next=None if here == "/" else here)
     if "HX-Request" in request.headers:

@@ -129,6 +129,14 @@ def test_htmx_is_told_to_load_the_sign_in_page(stranger: Visitor) -> None:
     assert answer.headers["HX-Redirect"] == "/login?next=/?state%3Dall"
 
 
+def test_who_is_signed_out_while_typing_keeps_the_page(stranger: Visitor) -> None:
+    answer = stranger.client.post("/cases/3/draft", data={"text": "half a reply"}, headers={"HX-Request": "true"})
+    assert answer.status_code == 401
+    assert "HX-Redirect" not in answer.headers
+    assert answer.headers["HX-Retarget"] == "#alarms"
+    assert "what you typed is still here" in words(answer)
+
+
 def test_light_or_dark_is_remembered(agent: Visitor) -> None:
     answer = agent.post("/theme", {"theme": "dark", "next": "/health"})
     assert answer.location == "/health"

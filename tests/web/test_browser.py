@@ -17,7 +17,7 @@ from sqlalchemy import select
 from waitress import create_server
 
 from core.runtime import Runtime
-from core.tables import Case, Reply
+from core.tables import Case, Reply, User
 from responder import post
 from tests.web.stories import add_case, add_source, add_user, case_of
 from web import create_app
@@ -186,6 +186,15 @@ def test_what_is_typed_survives_whoever_was_faster(page: Page, site: Site) -> No
         db.get_one(Case, case_id).version = 7
     page.get_by_role("button", name="Approve and send").click()
     expect(page.locator("#case [role=alert]")).to_contain_text("Look again before you decide")
+    expect(page.locator("#text")).to_have_value("My answer")
+
+
+def test_what_is_typed_survives_the_end_of_a_session(page: Page, site: Site) -> None:
+    page.goto(f"/cases/{add_case(site.runtime)}")
+    with site.runtime.db.write() as db:
+        db.scalars(select(User)).one().session_key = "signed out everywhere"
+    page.locator("#text").fill("My answer")
+    expect(page.locator("#alarms")).to_contain_text("You are signed out.")
     expect(page.locator("#text")).to_have_value("My answer")
 
 

@@ -140,6 +140,13 @@ def test_a_case_is_a_complaint_if_any_of_its_mentions_is(agent: Visitor) -> None
     assert "Complaint Neutral asks a question" in page
 
 
+def test_a_row_names_its_brand_where_there_are_several(agent: Visitor) -> None:
+    add_case(agent.runtime, author={"name": "Orla"})
+    assert "Orla Bluesky 30 min ago" in words(agent.get("/"))
+    add_brand(agent.runtime, "Other")
+    assert "Orla Bluesky · Hawkweed 30 min ago" in words(agent.get("/"))
+
+
 def test_what_is_late_is_said(agent: Visitor) -> None:
     add_case(agent.runtime, minutes_ago=180)
     page = agent.get("/")

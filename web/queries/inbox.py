@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from core.tables import Author, Brand, Case, Mention, User, Verdict
@@ -74,7 +74,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One row of the inbox."""
+    """One row of the inbox. `brand` is empty where there is only one."""
 
     id: int
     version: int
@@ -141,7 +141,7 @@ def load(db: Session, ids: Sequence[int]) -> list[Listed]:
             Case.snoozed_until,
             Case.owner_id,
             User.name.label("owner"),
-            Brand.name.label("brand"),
+            case((_several(), Brand.name), else_="").label("brand"),
             Brand.timezone.label("zone"),
             Mention.platform,
             func.substr(Mention.text, 1, _SNIPPET).label("text"),
@@ -256,6 +256,11 @@ def is_latest() -> ColumnElement[bool]:
     """That no later model judged the same mention."""
     other = Verdict.__table__.alias("later")
     return ~exists().where(other.c.mention_id == Verdict.mention_id, other.c.id > Verdict.id)
+
+
+def _several() -> ColumnElement[bool]:
+    """Whether there is more than one brand."""
+    return select(func.count() > 1).select_from(aliased(Brand)).scalar_subquery()
 
 
 def _verdicts(db: Session, mentions: Sequence[int]) -> dict[int, Any]:
