@@ -25,6 +25,11 @@ MEMORY = timedelta(days=14)
 """How far back earlier messages without an answer count, and for how long a word after our reply answers it."""
 
 
+_STATE = Case.state.concat("")
+"""The state in a form that no index serves: SQLite would else walk through all open cases instead of looking up a few
+authors (150,000 open cases: 503 ms a batch, against 9)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is known before the decision: the facts of a mention, and how and with what it could be answered."""
@@ -148,7 +153,7 @@ class Desk:
 def _open_places(db: Session, authors: set[int], threads: set[str]) -> list[Place]:
     rows = db.scalars(
         select(Case)
-        .where(Case.state.in_(OPEN_STATES), or_(Case.author_id.in_(authors), Case.thread.in_(threads)))
+        .where(_STATE.in_(OPEN_STATES), or_(Case.author_id.in_(authors), Case.thread.in_(threads)))
         .order_by(Case.id)
         .with_for_update()
     )
@@ -173,7 +178,7 @@ def _answers(db: Session, authors: set[int], since: datetime) -> dict[int, list[
     rows = db.execute(
         select(Case.author_id, Case.brand_id, Case.thread, Reply.native_id, Reply.sent_at)
         .join(Reply, Reply.case_id == Case.id)
-        .where(Case.author_id.in_(authors), Case.state.in_(ANSWERED_STATES), Reply.sent_at >= since)
+        .where(Case.author_id.in_(authors), _STATE.in_(ANSWERED_STATES), Reply.sent_at >= since)
     )
     found: dict[int, list[_Answer]] = {}
     for row in rows:
