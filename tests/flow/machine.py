@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx2
 
-PATIENCE = 150.0
+PATIENCE = 300.0
 """Seconds that anything may take on a slow machine before a test gives up."""
 
 EMBEDDED = {"run": ("run", "--port", "0")}
@@ -27,10 +27,11 @@ class Machine:
 
     def __init__(self, home: Path, **environment: str) -> None:
         home.mkdir(parents=True, exist_ok=True)
-        own = {"RIPPLEWATCH_HOME": str(home), "PORT": "0", "SWEEP_SECONDS": "0.5", "MODEL_THREADS": "1"}
+        own = {"RIPPLEWATCH_HOME": str(home), "PORT": "0", "SWEEP_SECONDS": "0.5"}
         self.home = home
         self.environment = os.environ | own | environment
         self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self._began: dict[str, int] = {}
 
     def __enter__(self) -> Machine:
         return self
@@ -42,6 +43,7 @@ class Machine:
     def start(self, name: str, *words: str) -> None:
         """Start `ripplewatch WORDS...` and remember it as `name`."""
         with self._log(name).open("ab") as log:
+            self._began[name] = log.tell()
             self.running[name] = subprocess.Popen(
                 [sys.executable, "-m", "web", *words],
                 env=self.environment,
@@ -77,7 +79,8 @@ class Machine:
         process.wait(30)
 
     def end(self) -> dict[str, int]:
-        """Ask every process to end, as an operating system does; gives their exit codes."""
+        """Ask every process to end, once it has begun, as an operating system does; gives their exit codes."""
+        self.until("all have begun", lambda: all(map(self._has_begun, self.running)))
         for process in self.running.values():
             process.send_signal(signal.SIGTERM)
         codes = {name: process.wait(60) for name, process in self.running.items()}
@@ -115,6 +118,9 @@ class Machine:
             return address is not None and httpx2.get(f"{address}/healthz", timeout=5).status_code == 200
         except httpx2.TransportError:
             return False
+
+    def _has_begun(self, name: str) -> bool:
+        return b"Ripplewatch " in self._log(name).read_bytes()[self._began[name] :]
 
     def _log(self, name: str) -> Path:
         return self.home / f"{name}.log"

@@ -16,7 +16,7 @@ from core.tables import Case, Verdict
 from tests.browser import browser
 from tests.flow.machine import Machine
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
 def all_is_judged(database: Database) -> bool:

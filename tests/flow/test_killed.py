@@ -26,7 +26,7 @@ from core.tables import Brand, Case, Match, Mention, Reply, SetAside, Source, Us
 from responder import cases
 from tests.flow.machine import Machine
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 MENTIONS = 5_000
 COMPLAINTS = 300

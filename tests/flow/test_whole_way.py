@@ -25,7 +25,7 @@ from responder import cases
 from tests.flow import recorded
 from tests.flow.machine import DISTRIBUTED, EMBEDDED, Machine
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 NOW = datetime.now(UTC)
 LONG_AGO = "1300000000"
