@@ -16,7 +16,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-URGENT = 70
+URGENT = 65
 """From this score on the brand's shorter time to a first reply applies."""
 
 REACH = 16
@@ -25,7 +25,7 @@ REACH = 16
 MOST_COUNTED = 20
 """Earlier messages without an answer are counted up to here."""
 
-_COMPLAINT, _UNSURE, _UNREAD, _OTHER = 34, 14, 14, 6
+_COMPLAINT, _UNSURE, _UNREAD, _OTHER = 28, 12, 12, 5
 """Where a complaint, a perhaps, a language that was not judged, and anything else begin."""
 
 _FOLLOWERS_SHOWN = 1_000
@@ -106,10 +106,10 @@ def _said(facts: Facts) -> list[tuple[float, str]]:
     score, negative, anger = (_share(one) for one in (facts.complaint_score, facts.negative, facts.anger))
     return [
         _kind(facts, score),
-        (8 * negative, f"negative ({negative:.0%})" if negative >= 0.6 and not facts.complaint else ""),
-        (10 * anger, f"angry ({anger:.0%})" if anger >= 0.5 else ""),
-        (4 * facts.question, "asks a question" if facts.question else ""),
-        (6 * facts.direct, "speaks to us directly" if facts.direct else ""),
+        (6 * negative, f"negative ({negative:.0%})" if negative >= 0.6 and not facts.complaint else ""),
+        (8 * anger, f"angry ({anger:.0%})" if anger >= 0.5 else ""),
+        (3 * facts.question, "asks a question" if facts.question else ""),
+        (5 * facts.direct, "speaks to us directly" if facts.direct else ""),
     ]
 
 
@@ -126,13 +126,13 @@ def _kind(facts: Facts, score: float) -> tuple[float, str]:
 def _left_alone(facts: Facts) -> list[tuple[float, str]]:
     """How long and how often they have been left without an answer."""
     earlier = max(0, facts.unanswered)
-    again = (0, 14, 22)[earlier] if earlier < 3 else 26
+    again = (0, 12, 22)[earlier] if earlier < 3 else 27
     hours = min(max(0, facts.waiting), _DAY) / 60
     return [
         (again, f"{_message(earlier + 1)}, no answer yet" if earlier else ""),
-        (12 * facts.answered_back, "answered back to our reply" if facts.answered_back else ""),
-        (hours / 4, _waits(facts.waiting) if facts.waiting >= _WAITING_SHOWN else ""),
-        (min(4, max(0, facts.others)), _others(facts.others) if facts.others > 0 else ""),
+        (10 * facts.answered_back, "answered back to our reply" if facts.answered_back else ""),
+        (hours / 5, _waits(facts.waiting) if facts.waiting >= _WAITING_SHOWN else ""),
+        (min(3, max(0, facts.others)), _others(facts.others) if facts.others > 0 else ""),
     ]
 
 

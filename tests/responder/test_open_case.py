@@ -22,6 +22,7 @@ from responder import cases
 from responder.draft import Entry, Occasion, PlaybookDrafter
 from responder.notice import read
 from responder.open_case import open_cases, work
+from responder.triage import URGENT
 from tests.responder.stories import (
     CHATTER,
     COMPLAINT,
@@ -347,7 +348,7 @@ def test_urgent_ones_are_due_sooner(sqlite_runtime: Runtime, clock: HeldClock) -
         clock.advance(60)
     look(sqlite_runtime)
     (one,) = all_cases(sqlite_runtime)
-    assert one.priority >= 70
+    assert one.priority >= URGENT
     assert one.due_at == clock.now() + timedelta(minutes=14)
 
 
