@@ -74,9 +74,9 @@ def test_a_page_that_breaks_says_so_and_keeps_what_was_typed(runtime: Runtime) -
     app = create_app(runtime)
     agent = Visitor(app, runtime).sign_in()
     token = agent.token()
+    case_id = add_case(runtime)
     with runtime.db.write() as db:
         db.execute(text("DROP TABLE audit"))
-    case_id = add_case(runtime)
     answer = agent.client.post(
         f"/cases/{case_id}/dismiss", data={"csrf_token": token, "version": 1, "why": "x", "text": "half <a> reply"}
     )
