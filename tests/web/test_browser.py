@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,20 +10,20 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from sqlalchemy import select
 from waitress import create_server
 
 from core.runtime import Runtime
 from core.tables import Case, Reply, User
 from responder import post
+from tests.browser import browser as running_browser
 from tests.web.stories import add_case, add_source, add_user, case_of
 from web import create_app
 from web.setup import first_link
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 WIDTHS = (1440, 1024, 390)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PASSWORD = "correct horse battery"
@@ -61,14 +59,8 @@ CONTRASTS = """() => {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip(f"no browser: none of {', '.join(NAMES)} is on PATH")
-    flags = ["--disable-background-networking"] + (["--no-sandbox"] if os.geteuid() == 0 else [])
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=flags)
-        yield browser
-        browser.close()
+    with running_browser() as running:
+        yield running
 
 
 @dataclass(frozen=True)
@@ -218,6 +210,17 @@ def test_the_keys_are_listed_and_do_nothing_while_one_types(page: Page, site: Si
     page.keyboard.type("jdk?")
     expect(page.get_by_role("searchbox")).to_have_value("jdk?")
     assert page.url.endswith("/")
+
+
+def test_times_on_a_page_that_stands_open_go_on_by_the_servers_clock(page: Page, site: Site) -> None:
+    add_case(site.runtime, minutes_ago=10)
+    page.clock.install(time="2020-02-02T02:02:02Z")  # this machine's clock is wrong by years
+    page.goto("/")
+    row = page.locator(".row")
+    expect(row.locator("[data-ago]")).to_have_text("10 min ago")
+    page.clock.fast_forward(55 * 60_000)
+    expect(row.locator("[data-ago]")).to_have_text("1 h ago")
+    expect(row.locator("[data-due]")).to_have_text("5 min overdue")
 
 
 def test_text_that_is_hard_to_read_would_be_noticed(page: Page) -> None:

@@ -10,10 +10,12 @@
     return found ? `${Math.floor(seconds / found[1])} ${found[0]}` : "under 1 min";
   };
 
-  /** Server time, as far as this browser's clock is off: times are said by the server first. */
+  /** How far this machine's clock is behind the server's. */
+  const behind = Date.parse(document.documentElement.dataset.now) - Date.now();
+
   const tick = () => {
     for (const time of document.querySelectorAll("time[data-ago], time[data-due]")) {
-      const seconds = (Date.parse(time.dateTime) - Date.now()) / 1000;
+      const seconds = (Date.parse(time.dateTime) - Date.now() - behind) / 1000;
       if ("ago" in time.dataset) {
         time.textContent = seconds > -60 ? "just now" : `${span(-seconds)} ago`;
       } else {
