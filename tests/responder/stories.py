@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from core import waiting
 from core.runtime import Runtime
-from core.tables import Author, Brand, Case, Match, Mention, OwnAccount, Source, User, Verdict
+from core.tables import Author, Brand, Case, CaseMention, Match, Mention, OwnAccount, Source, User, Verdict
 from core.types import Draft
 from responder.draft import Entry, Occasion
 from responder.open_case import open_cases
@@ -128,3 +128,17 @@ def case(runtime: Runtime, case_id: int) -> Case:
     """The case as it is now."""
     with runtime.db.read() as db:
         return db.get_one(Case, case_id)
+
+
+def all_cases(runtime: Runtime) -> list[Case]:
+    with runtime.db.read() as db:
+        return list(db.scalars(select(Case).order_by(Case.id)))
+
+
+def members(runtime: Runtime) -> dict[int, list[int]]:
+    """Mention ids per case id."""
+    found: dict[int, list[int]] = {}
+    with runtime.db.read() as db:
+        for row in db.scalars(select(CaseMention).order_by(CaseMention.mention_id)):
+            found.setdefault(row.case_id, []).append(row.mention_id)
+    return found
