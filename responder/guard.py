@@ -87,7 +87,8 @@ def _blocking(text: str, platform: str, longest: int | None) -> Iterator[Finding
         yield Finding("placeholder", f"{{{name}}}", f"{{{name}}} has to be filled in", blocks=True)
     most, length = limit(platform, longest), count(text, platform)
     if most is not None and length > most:
-        message = f"{length - most} characters too long: {platform} takes {most}"
+        over = f"{length - most:,} characters" if length - most > 1 else "one character"
+        message = f"{over} too long: {platform} takes {most:,}"
         yield Finding("length", "", message, blocks=True)
     if hidden := _DIRECTION.search(text) or _CONTROL.search(text):
         message = f"an invisible character (U+{ord(hidden[0]):04X}) could make the reply read differently: remove it"

@@ -168,7 +168,7 @@ def test_approving_is_allowed_while_sending_is_stopped(sqlite_runtime: Runtime, 
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("", "empty"), ("Hi {name}", "{name} has to be filled in"), ("x" * 301, "1 characters too long")],
+    [("", "empty"), ("Hi {name}", "{name} has to be filled in"), ("x" * 301, "one character too long")],
 )
 def test_a_text_that_must_not_go_out_cannot_be_approved(
     sqlite_runtime: Runtime, clock: HeldClock, text: str, told: str
