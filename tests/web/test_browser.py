@@ -91,7 +91,8 @@ class Screen:
 
 @pytest.fixture
 def screen(browser: Browser, site: Site) -> Iterator[Screen]:
-    context = browser.new_context(base_url=site.address, viewport={"width": 1440, "height": 900})
+    size = {"width": 1440, "height": 900}
+    context = browser.new_context(base_url=site.address, viewport=size, reduced_motion="reduce")  # type: ignore[arg-type]
     context.set_default_timeout(20_000)
     page, complaints = context.new_page(), []
     page.on("console", lambda message: complaints.append(message.text) if _matters(message) else None)
