@@ -27,8 +27,6 @@ from web.queries.case import Whole
 
 pages = Blueprint("case", __name__, url_prefix="/cases")
 
-LONGEST_REPLY = 20_000
-
 
 @pages.get("/<int:case_id>")
 def show(case_id: int) -> ResponseReturnValue:
@@ -91,7 +89,7 @@ def act(case_id: int, verb: str) -> ResponseReturnValue:
 def _typed() -> str | None:
     """The text in the reply box, with line ends as people count them."""
     text = request.form.get("text")
-    return None if text is None else text.replace("\r\n", "\n")[:LONGEST_REPLY]
+    return None if text is None else text.replace("\r\n", "\n")
 
 
 def _chosen() -> dict[str, Any]:
@@ -110,9 +108,10 @@ def _unseen(case_id: int, text: str) -> Sequence[Finding]:
     return [finding for finding in _findings(found, text) if not finding.blocks and mark(finding) not in seen]
 
 
+@pages.app_template_filter("mark")
 def mark(finding: Finding) -> str:
-    """How a form says which warning its reader has seen."""
-    return f"{finding.kind}:{finding.phrase}"
+    """How a form says which warning its reader has seen: on one line, since forms change the ends of lines."""
+    return f"{finding.kind}:{' '.join(finding.phrase.split())}"
 
 
 def _page(case_id: int, **more: Any) -> str:
@@ -158,14 +157,14 @@ def _about(
 
 
 def _text_to_begin_with(db: Session, found: Whole, taken: int | None) -> str:
-    """What stands in the reply box: the draft that was taken, else one's own, else what failed to go out."""
+    """What stands in the reply box: the draft that was taken, what failed to go out, or what was typed since."""
     draft = db.get(Draft, taken) if taken else None
     if draft and draft.case_id == found.case.id:
         return _signed(draft)[0]
-    own = read.own_draft(db, found.case.id)
-    if own:
+    own, failed = read.own_draft(db, found.case.id), found.reply if found.case.state == "failed" else None
+    if own and not (failed and failed.approved_at >= own.created_at):
         return own.text
-    return found.reply.text if found.reply and found.case.state == "failed" else ""
+    return failed.text if failed else ""
 
 
 def _signed(draft: Draft) -> tuple[str, Sequence[str]]:
