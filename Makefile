@@ -6,13 +6,13 @@ ARGS   ?=
 BIN    := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run test check format lock bench clean
+.PHONY: help setup dev torch run test test-torch check format lock bench clean
 
 help: ## Print this list
 	@echo "Ripplewatch hears what people say about your brand, flags the complaints and answers each once."
 	@echo "Begin with: make run SAMPLE=1"
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.run ## Make .venv with what the service needs (no torch, under 400 MB)
 dev: .venv/.dev ## Make .venv with what tests and checks need as well
@@ -40,11 +40,22 @@ COMPILE = $(BIN)/python -m compileall -q -j 2 -x '$(UNUSED)' .venv/lib >/dev/nul
 	@$(COMPILE)
 	@touch $@
 
+torch: .venv-torch/.ready ## Make .venv-torch beside it, with torch: for training, other models, and what bench compares with
+
+.venv-torch/.ready: requirements-dev.lock requirements.lock pyproject.toml | .venv/bin/python
+	$(BIN)/python -m venv .venv-torch
+	.venv-torch/bin/pip install --quiet --require-hashes -r requirements-dev.lock
+	.venv-torch/bin/pip install --quiet --editable '.[torch]'
+	@touch $@
+
 run: .venv/.run ## Run it here: http://127.0.0.1:8000 (SAMPLE=1 loads the sample brand, PORT=8080 moves it)
 	$(BIN)/ripplewatch run $(if $(PORT),--port $(PORT)) $(if $(SAMPLE),--sample)
 
 test: .venv/.dev ## Run every test, on PostgreSQL and Redis of its own (ARGS="tests/core -k waiting" for some)
 	$(BIN)/python -m pytest $(ARGS)
+
+test-torch: .venv-torch/.ready ## Run the tests that need torch, which `make test` skips
+	.venv-torch/bin/python -m pytest -n 0 tests/sentiment/test_train.py tests/sentiment/test_transformer.py
 
 check: .venv/.dev ## Lint, types, import rule, migrations, docs
 	$(BIN)/ruff check .
@@ -64,7 +75,8 @@ lock: ## Resolve the dependencies again and write both lock files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links -c requirements.lock --group dev pyproject.toml -o requirements-dev.lock
 
 bench: .venv/.dev ## Measure: classify, import, matcher, start-up, memory, as one table
+	@$(MAKE) --no-print-directory torch || echo "No torch to be had: transformers' pipeline is not measured."
 	$(BIN)/python -m bench
 
-clean: ## Remove .venv and caches (data stays)
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+clean: ## Remove both environments and caches (data stays)
+	rm -rf .venv .venv-torch build *.egg-info .mypy_cache .ruff_cache .pytest_cache

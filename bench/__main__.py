@@ -12,6 +12,8 @@ import platform
 import sys
 import time
 import traceback
+from collections.abc import Callable, Mapping
+from functools import partial
 
 MEASUREMENTS = ("classify", "matcher", "imports", "startup")
 
@@ -23,24 +25,31 @@ def main(names: list[str]) -> int:
     if unknown := sorted(set(names) - set(MEASUREMENTS)):
         print(f"no measurement {', '.join(unknown)}; there are: {', '.join(MEASUREMENTS)}", file=sys.stderr)
         return 2
-    rows: Rows = [("machine", f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")]
-    failed = []
-    for name in names or MEASUREMENTS:
-        print(f"measuring {name} ...", file=sys.stderr, flush=True)
-        try:
-            rows += _timed(name)
-        except Exception as error:  # noqa: BLE001 - one that fails must not hide the figures of the others
-            traceback.print_exc()
-            rows.append((name, f"failed: {type(error).__name__}: {str(error).strip().rpartition(chr(10))[2]}"))
-            failed.append(name)
+    rows, failed = measure({name: partial(_run, name) for name in names or MEASUREMENTS})
     print(table(rows))
     return 1 if failed else 0
 
 
-def _timed(name: str) -> Rows:
-    started = time.monotonic()
+def measure(measurements: Mapping[str, Callable[[], Rows]]) -> tuple[Rows, list[str]]:
+    """The rows of every measurement, and the names of those that failed."""
+    rows: Rows = [("machine", f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")]
+    failed = []
+    for name, run in measurements.items():
+        print(f"measuring {name} ...", file=sys.stderr, flush=True)
+        started = time.monotonic()
+        try:
+            rows += run()
+        except Exception as error:  # noqa: BLE001 - one that fails must not hide the figures of the others
+            traceback.print_exc()
+            rows.append((name, f"failed: {type(error).__name__}: {str(error).strip().rpartition(chr(10))[2]}"))
+            failed.append(name)
+        rows.append((f"({name} measured in", f"{time.monotonic() - started:.0f} s)"))
+    return rows, failed
+
+
+def _run(name: str) -> Rows:
     rows: Rows = importlib.import_module(f"bench.{name}").run()
-    return [*rows, (f"({name} measured in", f"{time.monotonic() - started:.0f} s)")]
+    return rows
 
 
 def table(rows: Rows) -> str:

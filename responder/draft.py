@@ -31,6 +31,9 @@ _NEAR_BEST = 0.75
 _KINDS = frozenset({"complaint", "praise", "question"})
 
 _LONGEST_NAME = 40
+_MOST_WORDS = 4
+_NAME_ENDS = re.compile(r"(?<=\S)\s*(?:[(\[|•·]|\s[-–—:]\s).*", re.DOTALL)
+"""What follows a name rather than being part of it: "(she/her)", "| views my own", "- now in Leeds"."""
 _HIDDEN = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]")
 _NOT_A_NAME = re.compile(r"https?:|www\.|://|\w\.(?:com|net|org|io|co|example)\b|@\w", re.IGNORECASE)
 _NAME_SIGNS = re.compile(r"[^\w\s.,'’\-]|_", re.UNICODE)
@@ -123,21 +126,17 @@ class PlaybookDrafter:
 def addressed(author: Author) -> str:
     """How to call an author: their display name if it can be read as one, else their handle.
 
-    A display name is the author's to choose, so of it only letters, digits and the signs of names are left, shortened;
-    what looks like a link, another account or a placeholder is not repeated.
+    A display name is the author's to choose, so of it only letters, digits and the signs of names are left, and what
+    stands in brackets or behind a bar is left away; a whole sentence is no name, and what looks like a link, another
+    account or a placeholder is not repeated.
     """
     name = _HIDDEN.sub("", unicodedata.normalize("NFC", author.name))
     if "{" in name or "<" in name or _NOT_A_NAME.search(name):
         name = ""
-    name = _short(" ".join(_NAME_SIGNS.sub(" ", name).split()).strip(" .,'’-"))
-    return name if any(sign.isalpha() for sign in name) else _plain_handle(author.handle)
-
-
-def _short(name: str) -> str:
-    """At most _LONGEST_NAME characters, cut between words where there are any."""
-    if len(name) <= _LONGEST_NAME:
-        return name
-    return name[: _LONGEST_NAME + 1].rsplit(" ", 1)[0][:_LONGEST_NAME]
+    words = _NAME_SIGNS.sub(" ", _NAME_ENDS.sub("", name)).split()
+    name = " ".join(words).strip(" .,'’-")
+    readable = any(sign.isalpha() for sign in name) and len(words) <= _MOST_WORDS and len(name) <= _LONGEST_NAME
+    return name if readable else _plain_handle(author.handle)
 
 
 def _plain_handle(handle: str) -> str:

@@ -22,9 +22,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--rate", type=float, default=5e-5, show_default=True, help="Highest learning rate.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Order of the rows, and the split.")
 @click.option("--without", type=click.Choice(["complaints"]), help="Leave this data, and its head, out.")
-@click.option(
-    "--fp32", type=_FOLDER, help="Also keep the weights as trained in this folder (bench.classify wants them)."
-)
+@click.option("--fp32", type=_FOLDER, help="Also keep the weights as trained in this folder.")
 @click.option("--trained", type=_FOLDER, help="Do not train: export what --fp32 kept in this folder.")
 def main(
     data: Path,

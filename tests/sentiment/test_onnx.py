@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
 
 from core.types import SENTIMENTS, UNSUPPORTED
 from sentiment.classifier import BUNDLED, ModelUnusable, load
@@ -172,6 +173,27 @@ def test_a_process_made_by_fork_can_judge_too(bundled: OnnxClassifier) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], timeout=60, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_word_pieces_are_those_of_the_transformers_tokenizer() -> None:
+    program = (
+        "import json, sys\n"
+        "from transformers import PreTrainedTokenizerFast\n"
+        "theirs = PreTrainedTokenizerFast(tokenizer_file=sys.argv[1], pad_token='[PAD]')\n"
+        "print(json.dumps(theirs(json.load(sys.stdin))['input_ids']))"
+    )
+    texts = [*COMPLAINTS, *OTHERS, "naïve ÇA VA?", "don't", "😡", "#BrokenAgain", "Ελλάδα 東京"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(BUNDLED / "tokenizer.json")],
+        input=json.dumps(texts),
+        timeout=60,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    ours = Tokenizer.from_file(str(BUNDLED / "tokenizer.json"))
+    ours.no_padding()
+    assert json.loads(done.stdout) == [ours.encode(text).ids for text in texts]
 
 
 def test_judging_needs_neither_torch_nor_a_network_nor_much_time() -> None:

@@ -7,6 +7,7 @@ import json
 import random
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -70,6 +71,12 @@ def write_encoder(folder: Path) -> Path:
     return folder
 
 
+def load_pipeline(folder: Path) -> Any:
+    from bench.pipeline import load  # noqa: PLC0415 - needs torch
+
+    return load(folder)
+
+
 def train(*arguments: str) -> dict[str, dict[str, float]]:
     from sentiment.train.__main__ import main  # noqa: PLC0415 - what is under test
 
@@ -98,6 +105,8 @@ def test_one_command_makes_a_model_that_has_learned(tmp_path: Path) -> None:
     assert classifier.name in card
     assert "--epochs 6 --rate 0.003 --seed 0" in card
     assert str(tmp_path) not in card
+    (said,) = load_pipeline(tmp_path / "model")(["it was great thanks love"], top_k=3)
+    assert said[0]["label"] == "positive", "bench compares with a pipeline that says the same"
     again = train(*common, "--out", str(tmp_path / "again"), "--trained", str(tmp_path / "fp32"))
     assert again == figures
 

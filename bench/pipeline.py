@@ -1,0 +1,114 @@
+"""Posts per second of transformers' own pipeline, on the weights of the bundled model.
+
+    .venv-torch/bin/python -m bench.pipeline <texts.json
+
+Reads a JSON list of texts from stdin and writes {"1": posts/s, "32": posts/s}, by batch size, to stdout. Run by
+`bench.classify` with a Python that has torch (`make torch`), since the service's own has none. The weights are the
+int8 ones of the graph, multiplied out to fp32: so both sides compute the same function.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+import transformers
+from numpy.typing import NDArray
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+from core.types import SENTIMENTS
+from sentiment.classifier import BUNDLED
+from sentiment.train.network import Network
+
+BATCH_SIZES = (1, 32)
+
+Floats = NDArray[np.float32]
+
+
+def main() -> None:
+    """Measure every batch size on the texts from stdin."""
+    transformers.logging.set_verbosity(transformers.logging.CRITICAL)  # it would list all models but ours
+    texts: list[str] = json.load(sys.stdin)
+    pipeline = load(BUNDLED)
+    json.dump({str(size): _rate(pipeline, texts, size) for size in BATCH_SIZES}, sys.stdout)
+
+
+def load(folder: Path) -> Any:
+    """The model in `folder` as a transformers text-classification pipeline in fp32."""
+    graph = onnx.load(str(folder / "model.onnx")).graph
+    found = {one.name: onnx.numpy_helper.to_array(one) for one in graph.initializer}
+    weights = {name: torch.tensor(value) for name, value in weights_of(found).items()}
+    heads = next(one.i for node in graph.node for one in node.attribute if one.name == "num_heads")
+    words, positions = (weights[f"encoder.embeddings.{name}_embeddings.weight"] for name in ("word", "position"))
+    config = transformers.BertConfig(
+        vocab_size=len(words),
+        hidden_size=words.shape[1],
+        num_hidden_layers=sum(name.endswith("intermediate.dense.bias") for name in weights),
+        num_attention_heads=heads,
+        intermediate_size=len(weights["encoder.encoder.layer.0.intermediate.dense.bias"]),
+        max_position_embeddings=len(positions),
+    )
+    config.id2label = dict(enumerate(SENTIMENTS))
+    judge: Any = _Judge(config)
+    judge.network.load_state_dict(weights)
+    tokenizer = transformers.PreTrainedTokenizerFast(  # type: ignore[no-untyped-call, unused-ignore]
+        tokenizer_file=str(folder / "tokenizer.json"),
+        pad_token="[PAD]",  # not that kind of token
+        model_max_length=json.loads((folder / "model.json").read_text(encoding="utf-8"))["length"],
+    )
+    return transformers.TextClassificationPipeline(model=judge.eval(), tokenizer=tokenizer, device=-1)
+
+
+def weights_of(graph: Mapping[str, NDArray[Any]]) -> dict[str, Floats]:
+    """The state of a `Network` from the constants of the graph that `sentiment/train/export.py` made of it."""
+    state: dict[str, Floats] = {
+        "encoder.embeddings.word_embeddings.weight": graph["words"] * graph["words.scale"],
+        "encoder.embeddings.position_embeddings.weight": graph["positions"],
+        "encoder.embeddings.token_type_embeddings.weight": np.zeros((2, graph["positions"].shape[1]), np.float32),
+    }
+    for name, value in graph.items():
+        if name.endswith(".int8"):
+            place = name.removesuffix(".int8")
+            weight = (value * graph[f"{place}.scale"]).T
+            parts = ("self.query", "self.key", "self.value") if place.endswith(".attention") else ("",)
+            biases = np.split(graph[f"{place}.bias"], len(parts))
+            for part, rows, bias in zip(parts, np.split(weight, len(parts)), biases, strict=True):
+                full = f"{place}.{part}" if part else place
+                state |= {f"{full}.weight": rows, f"{full}.bias": bias}
+        elif name.startswith("heads.") or ".LayerNorm." in name:
+            state[name] = value
+    return state
+
+
+class _Judge(transformers.BertPreTrainedModel):  # type: ignore[misc, unused-ignore] # torch is an extra
+    """The network in the form that the pipeline asks for: sentiment alone."""
+
+    def __init__(self, config: transformers.BertConfig) -> None:
+        super().__init__(config)
+        encoder: Any = transformers.BertModel(config, add_pooling_layer=False)
+        self.network = Network(encoder, config.hidden_size)
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **_: object) -> SequenceClassifierOutput:
+        return SequenceClassifierOutput(logits=self.network(input_ids, attention_mask)[0])
+
+
+def _rate(pipeline: Any, texts: list[str], size: int) -> float:
+    """Posts per second: the better of two rounds, after one that warms up."""
+    pipeline(texts[:50], batch_size=size, truncation=True)
+    taken = []
+    for _ in range(2):
+        begun = time.perf_counter()
+        pipeline(texts, batch_size=size, truncation=True)
+        taken.append(time.perf_counter() - begun)
+    return len(texts) / min(taken)
+
+
+if __name__ == "__main__":
+    main()
