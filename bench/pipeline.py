@@ -10,6 +10,7 @@ int8 ones of the graph, multiplied out to fp32: so both sides compute the same f
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from collections.abc import Mapping
@@ -34,7 +35,7 @@ Floats = NDArray[np.float32]
 
 def main() -> None:
     """Measure every batch size on the texts from stdin."""
-    transformers.logging.set_verbosity(transformers.logging.CRITICAL)  # it would list all models but ours
+    transformers.logging.set_verbosity(logging.CRITICAL)  # it would list all models but ours
     texts: list[str] = json.load(sys.stdin)
     pipeline = load(BUNDLED)
     json.dump({str(size): _rate(pipeline, texts, size) for size in BATCH_SIZES}, sys.stdout)

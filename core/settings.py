@@ -43,6 +43,11 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="Signs sessions; the same for all web processes. Empty: made once and kept in RIPPLEWATCH_HOME.",
     )
+    credentials_key: SecretStr = Field(
+        SecretStr(""),
+        description="Encrypts keys and tokens of sources; the same for all processes. Empty: made once and kept in "
+        "RIPPLEWATCH_HOME.",
+    )
     public_url: str = Field(
         "", description="Address under which people reach the pages, for links and secure cookies: https://..."
     )
@@ -63,8 +68,31 @@ class Settings(BaseSettings):
     bluesky_jetstream_url: str = Field(
         "wss://jetstream2.us-east.bsky.network/subscribe", description="Jetstream host of the bluesky source."
     )
+    bluesky_second_url: str = Field(
+        "wss://jetstream1.us-west.bsky.network/subscribe",
+        description="Jetstream host that the bluesky source turns to when the first is silent.",
+    )
+    bluesky_api_url: str = Field(
+        "https://bsky.social",
+        description="Bluesky server of the bluesky source's account, for search and notifications.",
+    )
+    x_api_url: str = Field("https://api.x.com", description="X's API, for the x source.")
+    reddit_url: str = Field("https://www.reddit.com", description="Reddit, where the reddit source gets its tokens.")
+    reddit_oauth_url: str = Field("https://oauth.reddit.com", description="Reddit's API, for the reddit source.")
+    mastodon_url: str = Field(
+        "https://mastodon.social", description="Mastodon server of a mastodon source that names none of its own."
+    )
+    youtube_api_url: str = Field(
+        "https://www.googleapis.com/youtube/v3", description="YouTube's Data API, for the youtube source."
+    )
     hackernews_url: str = Field(
         "https://hn.algolia.com/api/v1", description="Algolia's Hacker News API, for the hackernews source."
+    )
+    canary_hours: float = Field(
+        24,
+        ge=0,
+        le=720,
+        description="How often each source is checked end to end with a message to ourselves; 0: never.",
     )
     feed_max_bytes: int = Field(5_000_000, gt=0, description="A feed larger than this is refused.")
     feed_allow_networks: str = Field(

@@ -15,6 +15,8 @@ Sentiment = Literal["negative", "neutral", "positive"]
 Kind = Literal["post", "reply", "quote", "comment", "review", "email"]
 How = Literal["api", "hand", "no"]
 
+EMOTIONS = ("anger", "joy", "optimism", "sadness")
+
 UNSUPPORTED = "unsupported"
 """The sentiment label of a text in a language that the model does not judge."""
 
@@ -77,7 +79,14 @@ class Page:
 
     `more` asks to be called again at once. `deleted` are native ids that the platform says are gone;
     `edited` are mentions whose text replaces what we hold; one that we do not hold is heard as new. `reposts`
-    counts new reposts per native id. `gaps` are spans that this fetch could not cover.
+    counts new reposts and quotes per native id. `gaps` are spans that this fetch could not cover and the cursor
+    never will.
+
+    `events` counts what came per collection ("posts", "notifications" ...), wanted or not, so that a collection
+    that falls silent is noticed. `heard_to` is the time on the platform's clock up to which everything has been heard;
+    None stands for now, once there is no `more`. `spent` are paid units by item of listener/prices.py.
+    `rest_until`: the platform wants no request before then. `credentials` are secret settings that the platform has
+    renewed; they replace those that we hold.
     """
 
     mentions: tuple[Mention, ...] = ()
@@ -89,6 +98,21 @@ class Page:
     reposts: Mapping[str, int] = field(default_factory=dict)
     rejected: tuple[Rejected, ...] = ()
     gaps: tuple[Span, ...] = ()
+    events: Mapping[str, int] = field(default_factory=dict)
+    heard_to: datetime | None = None
+    spent: Mapping[str, int] = field(default_factory=dict)
+    rest_until: datetime | None = None
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a platform says of our credentials: who we are there, what we may and may not do, and until when."""
+
+    account: str
+    may: tuple[str, ...] = ()
+    may_not: tuple[str, ...] = ()
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

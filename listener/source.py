@@ -5,6 +5,9 @@ API, `REPLIER` to one that keeps to `Replier`. Nothing else in the project names
 
 Both raise RetryLater, GiveUp or Unsure (core/errors.py) with the platform's own words; a source that meets single
 bad items reports them in `Page.rejected` and goes on.
+
+What not every platform can do, a source offers by having the method: `access` (Knows), `fetch_gap` (Refetches),
+`recheck` (Rechecks).
 """
 
 from __future__ import annotations
@@ -12,15 +15,15 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import ClassVar, Protocol, cast
+from typing import ClassVar, Protocol, cast, runtime_checkable
 
 from core.clock import Clock
 from core.errors import BadInput
 from core.settings import Settings
-from core.types import Outgoing, Page, Permission, Receipt
+from core.types import Access, Outgoing, Page, Permission, Receipt, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +39,31 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """One active query of a brand, for platforms that take queries of their own: they are asked for less, not more."""
+
+    brand: str
+    text: str
+    competitor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
-    """What a source is made with: its own `settings`, and what the process gives to all.
+    """What a source is made with: its own `settings`, secret ones among them, and what the process gives to all.
 
     `terms` are words of which every wanted mention contains at least one (from the brands' queries; empty when
-    there is no query with words), for platforms that must be asked for words. `stop` is set when the process
-    ends: waits must heed it.
+    there is no query with words), for platforms that must be asked for words; `queries` are those queries whole.
+    `mentions_only`: the month's money runs short, so hear only what is put to our own accounts. `stop` is set when
+    the process ends: waits must heed it.
     """
 
-    settings: Mapping[str, object]
+    settings: Mapping[str, object] = field(repr=False)
     process: Settings
     clock: Clock
     terms: tuple[str, ...] = ()
     stop: threading.Event = field(default_factory=threading.Event)
+    queries: tuple[Wanted, ...] = ()
+    mentions_only: bool = False
 
 
 class Source(Protocol):
@@ -61,10 +76,13 @@ class Source(Protocol):
     about: ClassVar[str]
     """One sentence for the set-up page: what is heard, and what it needs."""
     fields: ClassVar[tuple[Field, ...]]
+    """What to ask for; `secret` ones are encrypted at rest."""
+    steps: ClassVar[tuple[str, ...]]
+    """What to do on the platform's side first, one click after the other; () where nothing is needed."""
     poll_seconds: ClassVar[float]
     """Seconds between fetches that had nothing `more` to give; 0 for a stream that waits by itself."""
     silent_seconds: ClassVar[float | None]
-    """After this long without any event something is wrong (watchdog); None where silence is normal."""
+    """After this long without any event of a collection something is wrong (watchdog); None where silence is normal."""
     reply: ClassVar[Permission]
     """Whether and how a mention that was heard here may be answered, as far as the platform alone decides."""
 
@@ -82,6 +100,41 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Let go of sockets. May be called twice, and from another thread."""
+        ...
+
+
+@runtime_checkable
+class Knows(Protocol):
+    """A source that can say who we are: what the button "Test connection" asks."""
+
+    def access(self) -> Access:
+        """One request that changes nothing. Raises GiveUp or RetryLater in the platform's words."""
+        ...
+
+
+@runtime_checkable
+class Refetches(Protocol):
+    """A source that can ask for a span of the past, to close a gap that its cursor cannot."""
+
+    def fetch_gap(self, gap: Span, cursor: str | None) -> Page:
+        """Part of what was posted in `gap`; `cursor` is that of the part before (None: there was none).
+
+        The last part has no `more`. What can no longer be had is in `Page.gaps` again.
+        """
+        ...
+
+
+@runtime_checkable
+class Rechecks(Protocol):
+    """A source on a platform that does not tell of deletions: it has to be asked for what we hold."""
+
+    recheck_seconds: ClassVar[float]
+    """How old the last look at a mention may become."""
+    recheck_ids: ClassVar[int]
+    """How many mentions are asked for at a time."""
+
+    def recheck(self, ids: Sequence[str]) -> Page:
+        """Which of these native ids are `deleted`, and which `edited` (as they read now). No cursor."""
         ...
 
 

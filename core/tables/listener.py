@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from core.tables.row import Row
 
 
 class Brand(Row):
-    """Whose name we listen for. `hours` maps weekday ("mon".."sun") to ["09:00", "17:00"]; {} means always open."""
+    """Whose name we listen for. `hours` maps weekday ("mon".."sun") to ["09:00", "17:00"]; {} means always open.
+
+    A `competitor` is listened for to compare with: its mentions never become cases, and it is the first to be left
+    out when the money for a source runs short.
+    """
 
     __tablename__ = "brands"
 
@@ -23,6 +27,7 @@ class Brand(Row):
     hours: Mapped[dict[str, Any]] = mapped_column(default=dict)
     first_reply_minutes: Mapped[int] = mapped_column(default=60)
     urgent_reply_minutes: Mapped[int] = mapped_column(default=15)
+    competitor: Mapped[bool] = mapped_column(default=False)
     sample: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
 
@@ -67,6 +72,10 @@ class Source(Row):
     is kept only if a query matches. `state` is one of running, waiting (trying again at `next_try_at`), paused
     (a person must act; `reason` says how), off. `cursor` is the source's own and moves only with the mentions.
     `holder` is the listener process that hears it until `held_until`, and renews that; then any other may.
+
+    `credentials` are its secret settings, encrypted (core/secrets.py); `account` is whom they stand for and
+    `expires_at` how long. Everything up to `heard_to` on the platform's clock has been heard, save what the gaps say.
+    `last_events` maps each collection to the time of its last event (ISO 8601). `budget` is in US dollars a month.
     """
 
     __tablename__ = "sources"
@@ -80,13 +89,20 @@ class Source(Row):
     active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]
 
+    credentials: Mapped[str | None]
+    account: Mapped[str | None]
+    expires_at: Mapped[datetime | None]
+    budget: Mapped[int | None]
+
     cursor: Mapped[str | None]
+    heard_to: Mapped[datetime | None]
     state: Mapped[str] = mapped_column(default="running")
     reason: Mapped[str | None]
     failures: Mapped[int] = mapped_column(default=0)
     next_try_at: Mapped[datetime | None]
     last_ok_at: Mapped[datetime | None]
     last_event_at: Mapped[datetime | None]
+    last_events: Mapped[dict[str, str]] = mapped_column(default=dict)
     rejected: Mapped[int] = mapped_column(default=0)
     holder: Mapped[str | None]
     held_until: Mapped[datetime | None]
@@ -107,19 +123,23 @@ class Author(Row):
 
 
 class Mention(Row):
-    """One public item by one author, stored once. `deleted_at`: the text is gone, the count stays."""
+    """One public item by one author, stored once. `deleted_at`: the text is gone, the count stays.
+
+    `checked_at`: when the platform was last asked whether it is still there, where it does not tell by itself.
+    """
 
     __tablename__ = "mentions"
     __table_args__ = (
         UniqueConstraint("platform", "native_id"),
         Index(None, "conversation", "platform"),  # not led by platform: PostgreSQL would look ids up by it
         Index(None, "author_id", "created_at"),
+        Index(None, "source_id", "checked_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     platform: Mapped[str]
     native_id: Mapped[str]
-    source_id: Mapped[int | None] = mapped_column(ForeignKey("sources.id", ondelete="SET NULL"), index=True)
+    source_id: Mapped[int | None] = mapped_column(ForeignKey("sources.id", ondelete="SET NULL"))
     author_id: Mapped[int] = mapped_column(ForeignKey("authors.id"))
     text: Mapped[str]
     url: Mapped[str | None]
@@ -135,6 +155,7 @@ class Mention(Row):
     heard_at: Mapped[datetime]
     edited_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
+    checked_at: Mapped[datetime | None]
 
     author: Mapped[Author] = relationship()
     source: Mapped[Source | None] = relationship()
@@ -157,13 +178,105 @@ class Match(Row):
 
 
 class Gap(Row):
-    """A span of time in which a source may have missed something; open until refetched (`closed_at`)."""
+    """A span of time in which a source may have missed something; open until refetched (`closed_at`).
+
+    One that is `lost` the source's own cursor cannot bring back: it has to be asked for, part by part from `cursor`.
+    """
 
     __tablename__ = "gaps"
+    __table_args__ = (Index(None, "source_id", "closed_at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id", ondelete="CASCADE"), index=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id", ondelete="CASCADE"))
     start: Mapped[datetime]
     end: Mapped[datetime]
     reason: Mapped[str]
+    lost: Mapped[bool] = mapped_column(default=False)
+    cursor: Mapped[str | None]
     closed_at: Mapped[datetime | None]
+
+
+class SourceHour(Row):
+    """What one source heard of one collection in one hour (UTC): `events` came, `kept` of them became mentions."""
+
+    __tablename__ = "source_hours"
+    __table_args__ = (UniqueConstraint("source_id", "hour", "collection"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id", ondelete="CASCADE"))
+    hour: Mapped[datetime]
+    collection: Mapped[str]
+    events: Mapped[int] = mapped_column(default=0)
+    kept: Mapped[int] = mapped_column(default=0)
+
+
+class Spending(Row):
+    """What one source used of one paid item on one day (UTC): units, and their price then in millionths of a dollar."""
+
+    __tablename__ = "spendings"
+    __table_args__ = (UniqueConstraint("source_id", "day", "item"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id", ondelete="CASCADE"))
+    day: Mapped[date]
+    item: Mapped[str]
+    units: Mapped[int] = mapped_column(default=0)
+    cost: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class Canary(Row):
+    """A message that we sent to ourselves through a source, to prove that it is heard end to end."""
+
+    __tablename__ = "canaries"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id", ondelete="CASCADE"), index=True)
+    token: Mapped[str] = mapped_column(unique=True)
+    sent_at: Mapped[datetime]
+    seen_at: Mapped[datetime | None]
+    error: Mapped[str | None]
+
+
+class Forgetting(Row):
+    """That something was forgotten, without saying what: why, when it was asked for, when done, how many mentions."""
+
+    __tablename__ = "forgettings"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    platform: Mapped[str]
+    why: Mapped[str]
+    asked_at: Mapped[datetime] = mapped_column(index=True)
+    done_at: Mapped[datetime]
+    mentions: Mapped[int]
+
+
+class Copy(Row):
+    """That a mention says nearly the same as an earlier one of the same brand: the first of its kind is `first_id`."""
+
+    __tablename__ = "copies"
+
+    mention_id: Mapped[int] = mapped_column(ForeignKey("mentions.id", ondelete="CASCADE"), primary_key=True)
+    first_id: Mapped[int] = mapped_column(ForeignKey("mentions.id", ondelete="CASCADE"), index=True)
+
+
+class Wording(Row):
+    """Fingerprints of a mention's words: two texts that share one are compared (listener/copies.py)."""
+
+    __tablename__ = "wordings"
+    __table_args__ = (Index(None, "fingerprint"),)
+
+    mention_id: Mapped[int] = mapped_column(ForeignKey("mentions.id", ondelete="CASCADE"), primary_key=True)
+    part: Mapped[int] = mapped_column(primary_key=True)
+    fingerprint: Mapped[int] = mapped_column(BigInteger)
+
+
+class WordList(Row):
+    """A brand's list of words or phrases, for use in its queries as `list:NAME`."""
+
+    __tablename__ = "word_lists"
+    __table_args__ = (UniqueConstraint("brand_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    words: Mapped[list[str]] = mapped_column(default=list)

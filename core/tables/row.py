@@ -49,5 +49,6 @@ class Row(DeclarativeBase):
         dict[str, Any]: JSON,
         list[Any]: JSON,
         dict[str, float]: JSON,
+        dict[str, str]: JSON,
         list[str]: JSON,
     }

@@ -35,3 +35,22 @@ class Verdict(Row):
     judged_at: Mapped[datetime]
 
     mention: Mapped[Mention] = relationship()
+
+
+class Relevance(Row):
+    """Whether a mention is about a brand at all, not about something else of that name.
+
+    `score` is what the brand's own filter thinks (1: about the brand; sentiment/relevance.py), None where it has
+    none; `about_us` is what a person said, and counts before it.
+    """
+
+    __tablename__ = "relevances"
+    __table_args__ = (UniqueConstraint("mention_id", "brand_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mention_id: Mapped[int] = mapped_column(ForeignKey("mentions.id", ondelete="CASCADE"))
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id", ondelete="CASCADE"), index=True)
+    score: Mapped[float | None]
+    about_us: Mapped[bool | None]
+    said_by: Mapped[str | None]
+    said_at: Mapped[datetime | None]

@@ -76,6 +76,7 @@ class Bluesky:
             example="wss://jetstream1.us-west.bsky.network/subscribe",
         ),
     )
+    steps: ClassVar[tuple[str, ...]] = ()
     poll_seconds: ClassVar[float] = 0
     silent_seconds: ClassVar[float | None] = 60
     reply: ClassVar[Permission] = Permission(

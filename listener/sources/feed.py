@@ -64,6 +64,7 @@ class Feed:
     fields: ClassVar[tuple[Field, ...]] = (
         Field("url", "Address of the feed", "As your feed reader has it.", example="https://blog.example/feed.xml"),
     )
+    steps: ClassVar[tuple[str, ...]] = ()
     poll_seconds: ClassVar[float] = 300
     silent_seconds: ClassVar[float | None] = None
     reply: ClassVar[Permission] = Permission(

@@ -51,6 +51,7 @@ class Files:
             example="/srv/ripplewatch/incoming",
         ),
     )
+    steps: ClassVar[tuple[str, ...]] = ()
     poll_seconds: ClassVar[float] = 5
     silent_seconds: ClassVar[float | None] = None
     reply: ClassVar[Permission] = Permission(

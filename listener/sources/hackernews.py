@@ -36,6 +36,7 @@ class HackerNews:
     title: ClassVar[str] = "Hacker News"
     about: ClassVar[str] = "Stories and comments that contain the words of your queries, once a minute. Needs no key."
     fields: ClassVar[tuple[Field, ...]] = ()
+    steps: ClassVar[tuple[str, ...]] = ()
     poll_seconds: ClassVar[float] = 60
     silent_seconds: ClassVar[float | None] = None
     reply: ClassVar[Permission] = Permission(

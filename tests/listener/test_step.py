@@ -30,6 +30,7 @@ class Told:
     title: ClassVar[str] = "X"
     about: ClassVar[str] = ""
     fields: ClassVar[tuple[Field, ...]] = ()
+    steps: ClassVar[tuple[str, ...]] = ()
     poll_seconds: ClassVar[float] = 60
     silent_seconds: ClassVar[float | None] = None
     reply: ClassVar[Permission] = Permission("no", "")
