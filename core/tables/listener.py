@@ -76,6 +76,7 @@ class Source(Row):
     `credentials` are its secret settings, encrypted (core/secrets.py); `account` is whom they stand for and
     `expires_at` how long. Everything up to `heard_to` on the platform's clock has been heard, save what the gaps say.
     `last_events` maps each collection to the time of its last event (ISO 8601). `budget` is in US dollars a month.
+    From `recheck_at` on the platform is asked whether mentions are still there.
     """
 
     __tablename__ = "sources"
@@ -93,6 +94,7 @@ class Source(Row):
     account: Mapped[str | None]
     expires_at: Mapped[datetime | None]
     budget: Mapped[int | None]
+    recheck_at: Mapped[datetime | None]
 
     cursor: Mapped[str | None]
     heard_to: Mapped[datetime | None]
@@ -133,13 +135,13 @@ class Mention(Row):
         UniqueConstraint("platform", "native_id"),
         Index(None, "conversation", "platform"),  # not led by platform: PostgreSQL would look ids up by it
         Index(None, "author_id", "created_at"),
-        Index(None, "source_id", "checked_at"),
+        Index(None, "checked_at", "platform"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     platform: Mapped[str]
     native_id: Mapped[str]
-    source_id: Mapped[int | None] = mapped_column(ForeignKey("sources.id", ondelete="SET NULL"))
+    source_id: Mapped[int | None] = mapped_column(ForeignKey("sources.id", ondelete="SET NULL"), index=True)
     author_id: Mapped[int] = mapped_column(ForeignKey("authors.id"))
     text: Mapped[str]
     url: Mapped[str | None]
@@ -180,7 +182,8 @@ class Match(Row):
 class Gap(Row):
     """A span of time in which a source may have missed something; open until refetched (`closed_at`).
 
-    One that is `lost` the source's own cursor cannot bring back: it has to be asked for, part by part from `cursor`.
+    One that is `lost` the source's own cursor cannot bring back: it has to be asked for, part by part from `cursor`,
+    the next at `next_try_at`. `accepted_by` is who decided that what was in it will not be had.
     """
 
     __tablename__ = "gaps"
@@ -193,6 +196,8 @@ class Gap(Row):
     reason: Mapped[str]
     lost: Mapped[bool] = mapped_column(default=False)
     cursor: Mapped[str | None]
+    next_try_at: Mapped[datetime | None]
+    accepted_by: Mapped[str | None]
     closed_at: Mapped[datetime | None]
 
 

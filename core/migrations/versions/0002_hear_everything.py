@@ -121,19 +121,20 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_wordings_fingerprint"), ["fingerprint"], unique=False)
 
     with op.batch_alter_table("brands", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("competitor", sa.Boolean(), nullable=False, server_default=sa.false()))
+        batch_op.add_column(sa.Column("competitor", sa.Boolean(), nullable=False))
 
     with op.batch_alter_table("gaps", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("lost", sa.Boolean(), nullable=False, server_default=sa.false()))
+        batch_op.add_column(sa.Column("lost", sa.Boolean(), nullable=False))
         batch_op.add_column(sa.Column("cursor", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("next_try_at", core.tables.row.UtcDateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("accepted_by", sa.Text(), nullable=True))
         batch_op.drop_index(batch_op.f("ix_gaps_source_id"))
         batch_op.create_index(batch_op.f("ix_gaps_source_id_gaps_closed_at"), ["source_id", "closed_at"], unique=False)
 
     with op.batch_alter_table("mentions", schema=None) as batch_op:
         batch_op.add_column(sa.Column("checked_at", core.tables.row.UtcDateTime(timezone=True), nullable=True))
-        batch_op.drop_index(batch_op.f("ix_mentions_source_id"))
         batch_op.create_index(
-            batch_op.f("ix_mentions_source_id_mentions_checked_at"), ["source_id", "checked_at"], unique=False
+            batch_op.f("ix_mentions_checked_at_mentions_platform"), ["checked_at", "platform"], unique=False
         )
 
     with op.batch_alter_table("sources", schema=None) as batch_op:
@@ -141,8 +142,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("account", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("expires_at", core.tables.row.UtcDateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("budget", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("recheck_at", core.tables.row.UtcDateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("heard_to", core.tables.row.UtcDateTime(timezone=True), nullable=True))
-        batch_op.add_column(sa.Column("last_events", sa.JSON(), nullable=False, server_default="{}"))
+        batch_op.add_column(sa.Column("last_events", sa.JSON(), nullable=False))
 
     # ### end Alembic commands ###
 
@@ -152,19 +154,21 @@ def downgrade() -> None:
     with op.batch_alter_table("sources", schema=None) as batch_op:
         batch_op.drop_column("last_events")
         batch_op.drop_column("heard_to")
+        batch_op.drop_column("recheck_at")
         batch_op.drop_column("budget")
         batch_op.drop_column("expires_at")
         batch_op.drop_column("account")
         batch_op.drop_column("credentials")
 
     with op.batch_alter_table("mentions", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_mentions_source_id_mentions_checked_at"))
-        batch_op.create_index(batch_op.f("ix_mentions_source_id"), ["source_id"], unique=False)
+        batch_op.drop_index(batch_op.f("ix_mentions_checked_at_mentions_platform"))
         batch_op.drop_column("checked_at")
 
     with op.batch_alter_table("gaps", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_gaps_source_id_gaps_closed_at"))
         batch_op.create_index(batch_op.f("ix_gaps_source_id"), ["source_id"], unique=False)
+        batch_op.drop_column("accepted_by")
+        batch_op.drop_column("next_try_at")
         batch_op.drop_column("cursor")
         batch_op.drop_column("lost")
 
