@@ -121,10 +121,10 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_wordings_fingerprint"), ["fingerprint"], unique=False)
 
     with op.batch_alter_table("brands", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("competitor", sa.Boolean(), nullable=False))
+        batch_op.add_column(sa.Column("competitor", sa.Boolean(), nullable=False, server_default=sa.false()))
 
     with op.batch_alter_table("gaps", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("lost", sa.Boolean(), nullable=False))
+        batch_op.add_column(sa.Column("lost", sa.Boolean(), nullable=False, server_default=sa.false()))
         batch_op.add_column(sa.Column("cursor", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("next_try_at", core.tables.row.UtcDateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("accepted_by", sa.Text(), nullable=True))
@@ -144,7 +144,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("budget", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("recheck_at", core.tables.row.UtcDateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("heard_to", core.tables.row.UtcDateTime(timezone=True), nullable=True))
-        batch_op.add_column(sa.Column("last_events", sa.JSON(), nullable=False))
+        batch_op.add_column(sa.Column("last_events", sa.JSON(), nullable=False, server_default="{}"))
 
     # ### end Alembic commands ###
 
