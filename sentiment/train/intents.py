@@ -16,11 +16,14 @@ from core.errors import BadInput
 from sentiment.text import normalise
 
 Record = dict[str, str]
+"""One line of a file: column -> what stands there."""
 
 INTENTS = ("fault", "question", "request", "purchase", "leaving", "praise", "chatter", "spam")
+"""What a post can want, each explained in docs/intents.md."""
 
 LABELS = Path(__file__).with_name("intents.tsv")
 OWN = Path(__file__).with_name("intents_own.tsv")
+"""Where the labels and our own examples lie."""
 
 FILES = {
     "complaints": "complaints/train.csv",
