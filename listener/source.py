@@ -7,7 +7,7 @@ Both raise RetryLater, GiveUp or Unsure (core/errors.py) with the platform's own
 bad items reports them in `Page.rejected` and goes on.
 
 What not every platform can do, a source offers by having the method: `access` (Knows), `fetch_gap` (Refetches),
-`recheck` (Rechecks).
+`recheck` (Rechecks), `send_canary` (SendsCanary).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Context:
     `terms` are words of which every wanted mention contains at least one (from the brands' queries; empty when
     there is no query with words), for platforms that must be asked for words; `queries` are those queries whole.
     `mentions_only`: the month's money runs short, so hear only what is put to our own accounts. `stop` is set when
-    the process ends: waits must heed it.
+    the process ends: waits must heed it. `source_id` is the row's id; None while somebody is still setting it up.
     """
 
     settings: Mapping[str, object] = field(repr=False)
@@ -64,6 +64,7 @@ class Context:
     stop: threading.Event = field(default_factory=threading.Event)
     queries: tuple[Wanted, ...] = ()
     mentions_only: bool = False
+    source_id: int | None = None
 
 
 class Source(Protocol):
@@ -135,6 +136,22 @@ class Rechecks(Protocol):
 
     def recheck(self, ids: Sequence[str]) -> Page:
         """Which of these native ids are `deleted`, and which `edited` (as they read now). No cursor."""
+        ...
+
+
+@runtime_checkable
+class SendsCanary(Protocol):
+    """A source through which we can send ourselves a message, to prove that it is heard (listener/canary.py)."""
+
+    def can_send_canary(self) -> bool:
+        """Whether its settings allow it. Asks nobody."""
+        ...
+
+    def send_canary(self, token: str) -> None:
+        """Send a message that is heard here as a mention with the text `token`. Deadlines on every socket.
+
+        Raises GiveUp or RetryLater in the platform's words; nobody tries again before the next canary.
+        """
         ...
 
 

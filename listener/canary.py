@@ -1,0 +1,131 @@
+"""A canary: a message that we send to ourselves through a source, to prove that what people send gets here.
+
+    sent      `send_due`: every CANARY_HOURS to each source that can (`SendsCanary`); an hour after one that failed
+    seen      `without`: collecting finds its token in a mention, notes when, and drops the mention
+    lost      not seen within ten minutes: `late` names the channels through which nothing gets here
+
+The row is committed before the message leaves, so that it is known however fast it comes. A text that is a token and
+nothing else is dropped whether we know the token or not: it may have outlived its row.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from core import tables
+from core.clock import Clock
+from core.errors import PlatformError
+from core.log import redact
+from core.runtime import Runtime
+from core.types import Mention, Page
+from listener.chunks import chunks
+from listener.source import SendsCanary, Source
+
+log = logging.getLogger(__name__)
+
+LOST_AFTER = timedelta(minutes=10)
+"""A canary that has not been seen by then does not come any more."""
+AFTER_FAILURE = timedelta(hours=1)
+"""When the next is sent after one that could not be sent, or was lost, if that is sooner than CANARY_HOURS."""
+KEPT = timedelta(days=30)
+"""How long rows are kept."""
+
+_PREFIX = "ripplewatch-canary-"
+_TOKEN = re.compile(rf"{_PREFIX}[0-9a-f]{{32}}")
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A channel through which nothing gets here: the source, when its canary was sent, and what is known of why."""
+
+    source_id: int
+    source: str
+    sent_at: datetime
+    why: str
+
+
+def send_due(runtime: Runtime, row: tables.Source, source: Source) -> bool:
+    """Send a canary through `source`, whose row this is, if it can and it is time; whether one was sent.
+
+    Call it between steps, outside of any transaction: it takes its own, and as long as the platform takes. That it
+    could not be sent is noted for `late`, and stops nothing.
+    """
+    hours = runtime.settings.canary_hours
+    if not hours or not isinstance(source, SendsCanary) or not source.can_send_canary():
+        return False
+    now = runtime.clock.now()
+    with runtime.db.read() as db:
+        if not _is_due(_last(db, row.id), now, timedelta(hours=hours)):
+            return False
+    token = f"{_PREFIX}{secrets.token_hex(16)}"
+    with runtime.db.write() as db:
+        db.add(tables.Canary(source_id=row.id, token=token, sent_at=now))
+        db.execute(delete(tables.Canary).where(tables.Canary.source_id == row.id, tables.Canary.sent_at < now - KEPT))
+    try:
+        source.send_canary(token)
+    except PlatformError as error:
+        log.warning("%s %r: the canary could not be sent: %s", row.kind, row.name, error)
+        with runtime.db.write() as db:
+            failed = update(tables.Canary).where(tables.Canary.token == token)
+            db.execute(failed.values(error=redact(str(error))[:500]))
+        return False
+    return True
+
+
+def without(db: Session, clock: Clock, source: tables.Source, page: Page) -> Page:
+    """The page without canaries; those of `source` are noted as seen. Every page passes here before it is stored."""
+    tokens = {token for one in page.mentions if (token := _token(one))}
+    if not tokens:
+        return page
+    row, known = tables.Canary, set[str]()
+    for some in chunks(sorted(tokens)):
+        known.update(db.scalars(select(row.token).where(row.token.in_(some))))
+        seen = update(row).where(row.token.in_(some), row.source_id == source.id, row.seen_at.is_(None))
+        db.execute(seen.values(seen_at=clock.now()))
+    return replace(page, mentions=tuple(one for one in page.mentions if _token(one) not in known and not _is_bare(one)))
+
+
+def late(db: Session, now: datetime) -> list[Lost]:
+    """The active sources whose last canary, as far as it can be judged by now, was lost; by name."""
+    row, source = tables.Canary, tables.Source
+    judged = (row.seen_at.is_not(None)) | (row.error.is_not(None)) | (row.sent_at < now - LOST_AFTER)
+    last = select(func.max(row.id)).where(judged).group_by(row.source_id)
+    lost = select(source, row).join(row, row.source_id == source.id).where(row.id.in_(last), row.seen_at.is_(None))
+    found = db.execute(lost.where(source.active).order_by(source.name, source.id))
+    return [Lost(one.id, one.name, canary.sent_at, _why(canary)) for one, canary in found]
+
+
+def _why(canary: tables.Canary) -> str:
+    if canary.error:
+        return f"the message to ourselves could not be sent: {canary.error}"
+    return f"the message to ourselves did not come back within {LOST_AFTER.seconds // 60} minutes"
+
+
+def _last(db: Session, source_id: int) -> tables.Canary | None:
+    row = tables.Canary
+    return db.scalars(select(row).where(row.source_id == source_id).order_by(row.id.desc()).limit(1)).one_or_none()
+
+
+def _is_due(last: tables.Canary | None, now: datetime, every: timedelta) -> bool:
+    if last is None:
+        return True
+    age = now - last.sent_at
+    lost = last.seen_at is None and (last.error is not None or age >= LOST_AFTER)
+    return age >= (min(every, AFTER_FAILURE) if lost else every)
+
+
+def _token(mention: Mention) -> str | None:
+    """The first token in the text."""
+    found = _TOKEN.search(mention.text) if _PREFIX in mention.text else None
+    return found[0] if found else None
+
+
+def _is_bare(mention: Mention) -> bool:
+    return bool(_TOKEN.fullmatch(mention.text.strip()))
