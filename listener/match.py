@@ -29,9 +29,9 @@ def match_lines(
 ) -> Iterator[dict[str, object]]:
     """`{"id": ..., "queries": [ids]}` for every good mention line, in order, as soon as it is read.
 
-    All queries (`{"id", "query"}`) are read first. Each bad line of either file is told to `report` and skipped; with
-    `strict` the first one raises BadInput, after the answers to the lines before it. `names` is what the messages
-    call the two files. Blank lines are passed over.
+    All queries (`{"id", "query"}`, with `"lists": {"name": ["word"]}` where a query names any) are read first. Each bad
+    line of either file is told to `report` and skipped; with `strict` the first one raises BadInput, after the answers
+    to the lines before it. `names` is what the messages call the two files. Blank lines are passed over.
     """
     queries: dict[Id, Query] = {}
     for identity, query in _good(query_lines, names[0], report, strict, lambda found: _query(found, queries)):
@@ -74,15 +74,25 @@ def _query(found: Mapping[str, object], known: Mapping[Id, Query]) -> tuple[Id, 
     if identity in known:
         raise BadInput(f"id {identity!r} is that of an earlier query")
     try:
-        return identity, parse(_text(found, "query"))
+        return identity, parse(_text(found, "query"), _lists(found))
     except QuerySyntaxError as error:
         raise BadInput(f"query {identity!r}, character {error.position + 1}: {error}") from error
 
 
+def _lists(found: Mapping[str, object]) -> Mapping[str, list[str]]:
+    lists = found.get("lists") or {}
+    if not isinstance(lists, dict):
+        raise BadInput('lists is not an object like {"name": ["word"]}')
+    return {name: _texts(words, f"list {name!r}") for name, words in lists.items()}
+
+
+def _texts(value: object, name: str) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise BadInput(f"{name} is not a list of texts")
+    return value
+
+
 def _post(found: Mapping[str, object]) -> tuple[Id, Post]:
-    links = found.get("links") or []
-    if not isinstance(links, list) or not all(isinstance(link, str) for link in links):
-        raise BadInput("links is not a list of texts")
     return _identity(found), Post(
         _text(found, "text"),
         _optional(found, "author") or "",
@@ -90,7 +100,9 @@ def _post(found: Mapping[str, object]) -> tuple[Id, Post]:
         _optional(found, "url"),
         _optional(found, "platform") or "",
         _optional(found, "source"),
-        tuple(links),
+        tuple(_texts(found.get("links") or [], "links")),
+        _whole(found, "followers"),
+        _optional(found, "kind") or ("reply" if found.get("reply_to") else "post"),
     )
 
 
@@ -110,3 +122,10 @@ def _text(found: Mapping[str, object], key: str) -> str:
 
 def _optional(found: Mapping[str, object], key: str) -> str | None:
     return None if found.get(key) is None else _text(found, key)
+
+
+def _whole(found: Mapping[str, object], key: str) -> int | None:
+    value = found.get(key)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise BadInput(f"{key} is not a whole number")
+    return value

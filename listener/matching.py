@@ -6,6 +6,7 @@ Read the watchlist again now and then; where it equals the matcher's, the matche
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from core import tables
 from core.types import Mention
-from listener.query import Matcher, Query, QuerySyntaxError, parse, post_of, terms
+from listener.query import Matcher, Post, Query, QuerySyntaxError, links_in, parse, post_of, terms
 from listener.query.tree import normal_value
 
 log = logging.getLogger(__name__)
@@ -26,10 +27,12 @@ def fold_handle(handle: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Watchlist:
-    """What the database says now: (query id, brand id, text) of active queries, (platform, handle) of own accounts."""
+    """What the database says now: (query id, brand id, text) of active queries, (platform, handle) of own accounts, and
+    (brand id, name, words) of lists."""
 
     queries: tuple[tuple[int, int, str], ...]
     own: frozenset[tuple[str, str]]
+    lists: tuple[tuple[int, str, tuple[str, ...]], ...] = ()
 
     @classmethod
     def read(cls, db: Session) -> Watchlist:
@@ -39,7 +42,32 @@ class Watchlist:
         return cls(
             queries=tuple((row.id, row.brand_id, row.text) for row in db.execute(found.order_by(tables.Query.id))),
             own=frozenset((row.platform, fold_handle(row.handle)) for row in own),
+            lists=tuple(
+                (row.brand_id, row.name, tuple(row.words))
+                for row in db.scalars(select(tables.WordList).order_by(tables.WordList.id))
+            ),
         )
+
+
+def stored_post(row: tables.Mention) -> Post:
+    """The post to match for a mention that is stored."""
+    return Post(
+        row.text,
+        row.author.handle,
+        row.lang,
+        row.url,
+        row.platform,
+        row.source.name if row.source else None,
+        links_in(row.extra),
+        row.author.followers,
+        row.kind,
+    )
+
+
+def lists_of(db: Session, brand_id: int) -> dict[str, list[str]]:
+    """The words of each of a brand's lists, which its queries may name."""
+    rows = select(tables.WordList).where(tables.WordList.brand_id == brand_id).order_by(tables.WordList.name)
+    return {row.name: row.words for row in db.scalars(rows)}
 
 
 class BrandMatcher:
@@ -75,21 +103,25 @@ class BrandMatcher:
         author = mention.author
         return (platform, fold_handle(author.handle)) in own or (platform, fold_handle(author.native_id)) in own
 
-    def terms(self) -> tuple[str, ...]:
-        """Words to ask a platform for that can only be asked for words.
+    def terms(self, brands: Collection[int] | None = None) -> tuple[str, ...]:
+        """Words to ask a platform for that can only be asked for words; those of some brands, or of all.
 
         Every mention that matches contains at least one of them, unless it matches only queries that no word can
         narrow (`from:` or `lang:` alone): those hear only the platforms that give everything.
         """
-        return tuple(sorted({term for query in self._queries.values() for term in terms(query)}))
+        wanted = (query for (brand_id, _), query in self._queries.items() if brands is None or brand_id in brands)
+        return tuple(sorted({term for query in wanted for term in terms(query)}))
 
 
 def _parsed(watchlist: Watchlist) -> dict[tuple[int, int], Query]:
     """(brand id, query id) -> query. One that cannot be read any more is left out, and that is logged."""
     queries: dict[tuple[int, int], Query] = {}
+    lists: dict[int, dict[str, tuple[str, ...]]] = {}
+    for brand_id, name, words in watchlist.lists:
+        lists.setdefault(brand_id, {})[name] = words
     for query_id, brand_id, text in watchlist.queries:
         try:
-            queries[brand_id, query_id] = parse(text)
+            queries[brand_id, query_id] = parse(text, lists.get(brand_id, {}))
         except QuerySyntaxError as error:
             log.error("query %d matches nothing until it is mended: %s", query_id, error)  # noqa: TRY400 - no news in a traceback
     return queries

@@ -93,12 +93,12 @@ def remove_sample() -> ResponseReturnValue:
     return redirect(url_for("brands.every"))
 
 
-@pages.post("/preview")
+@pages.post("/<slug>/preview")
 @needs("admin")
-def preview() -> ResponseReturnValue:
+def preview(slug: str) -> ResponseReturnValue:
     """What a query means and would match, while it is typed."""
     with current.runtime().db.read() as db:
-        found = query_form.preview(db, request.form.get("text", ""))
+        found = query_form.preview(db, brand_form.by_slug(db, slug), request.form.get("text", ""))
     return render_template("brands/_preview.html", preview=found)
 
 
@@ -114,12 +114,12 @@ def new_query(slug: str) -> ResponseReturnValue:
 @needs("admin")
 def add_query(slug: str) -> ResponseReturnValue:
     """Add a query; or only show what it would match."""
-    name, text = request.form.get("name", ""), request.form.get("text", "")
+    name, text, broad_too = request.form.get("name", ""), request.form.get("text", ""), "broad_too" in request.form
     with current.runtime().db.write() as db:
         brand = brand_form.by_slug(db, slug)
         if "preview" in request.form:
             return _query_page(db, brand, None, request.form, {})
-        if errors := query_form.add(db, current.runtime().clock, brand, name, text):
+        if errors := query_form.add(db, current.runtime().clock, brand, name, text, broad_too=broad_too):
             return _query_page(db, brand, None, request.form, errors), 422
     flash(f"Listening for “{name}”.")
     return redirect(url_for("brands.show", slug=slug))
@@ -138,12 +138,12 @@ def query(slug: str, query_id: int) -> ResponseReturnValue:
 @needs("admin")
 def change_query(slug: str, query_id: int) -> ResponseReturnValue:
     """Change a query; or only show what it would match."""
-    name, text = request.form.get("name", ""), request.form.get("text", "")
+    name, text, broad_too = request.form.get("name", ""), request.form.get("text", ""), "broad_too" in request.form
     with current.runtime().db.write() as db:
         row = _query(db, slug, query_id)
         if "preview" in request.form:
             return _query_page(db, row.brand, row, request.form, {})
-        if errors := query_form.change(db, row, name, text, active="active" in request.form):
+        if errors := query_form.change(db, row, name, text, active="active" in request.form, broad_too=broad_too):
             return _query_page(db, row.brand, row, request.form, errors), 422
     flash(f"“{name}” is saved.")
     return redirect(url_for("brands.show", slug=slug))
@@ -168,7 +168,7 @@ def _form(brand: Brand | None, values: object, errors: dict[str, str]) -> str:
 
 def _query_page(db: Session, brand: Brand, row: Query | None, values: object, errors: dict[str, str]) -> str:
     text = values.get("text", "") if hasattr(values, "get") else ""
-    about = {"preview": query_form.preview(db, text), "values": values, "errors": errors}
+    about = {"preview": query_form.preview(db, brand, text), "values": values, "errors": errors}
     return render_template("brands/query.html", brand=brand, query=row, **about)
 
 

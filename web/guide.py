@@ -52,7 +52,7 @@ def query(slug: str) -> ResponseReturnValue:
     with current.runtime().db.read() as db:
         brand = brand_form.by_slug(db, slug)
         text = f'"{brand.name}"' if " " in brand.name else brand.name
-        preview = query_form.preview(db, text)
+        preview = query_form.preview(db, brand, text)
     return render_template("guide/query.html", brand=brand, values={"text": text}, errors={}, preview=preview)
 
 
@@ -64,11 +64,13 @@ def make_query(slug: str) -> ResponseReturnValue:
     if "preview" not in request.form:
         with current.runtime().db.write() as db:
             brand = brand_form.by_slug(db, slug)
-            errors = query_form.add(db, current.runtime().clock, brand, request.form.get("name", brand.name), text)
+            name, broad_too = request.form.get("name", brand.name), "broad_too" in request.form
+            errors = query_form.add(db, current.runtime().clock, brand, name, text, broad_too=broad_too)
         if not errors:
             return redirect(url_for("guide.sources"))
     with current.runtime().db.read() as db:
-        brand, preview = brand_form.by_slug(db, slug), query_form.preview(db, text)
+        brand = brand_form.by_slug(db, slug)
+        preview = query_form.preview(db, brand, text)
     page = render_template("guide/query.html", brand=brand, values=request.form, errors=errors, preview=preview)
     return page, 422 if errors else 200
 

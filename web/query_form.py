@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,12 +12,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from core.clock import Clock
-from core.tables import Brand, Mention, Query
-from listener.query import Post, QuerySyntaxError, explain, matches, parse
+from core.tables import Brand, Match, Mention, Query
+from listener.matching import lists_of, stored_post
+from listener.query import Lists, Post, QuerySyntaxError, explain, matches, parse, too_broad
 from listener.query import Query as Parsed
 
 LOOK_BACK = 1_000
 """The newest mentions that a preview looks through."""
+ENOUGH = 100
+"""Mentions that are not the brand's, from which on they say how much a query would match beside it."""
 _SHOWN = 8
 _LONGEST_NAME = 100
 _SAMPLE = Path(__file__).parent / "sample" / "mentions.jsonl"
@@ -44,9 +47,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What can be said of a query before it is saved. `looked` at so many mentions, `hits` of them match."""
+    """What can be said of a query before it is saved. `looked` at so many mentions, `hits` of them match.
+
+    `broad` says why it would match nearly everything, if it would.
+    """
 
     meaning: str = ""
+    broad: str = ""
     wrong: Wrong | None = None
     looked: int = 0
     hits: int = 0
@@ -54,67 +61,90 @@ class Preview:
     sample: bool = False
 
 
-def preview(db: Session, text: str) -> Preview:
+def preview(db: Session, brand: Brand, text: str) -> Preview:
     """What a query means and what it would match of the newest mentions, or of the sample while there are none."""
     if not text.strip():
         return Preview()
-    query = _parsed(text)
+    query = _parsed(text, lists_of(db, brand.id))
     if isinstance(query, Wrong):
         return Preview(wrong=query)
-    posts = list(_newest(db))
-    tried = posts or _sample()
-    hits = [(post, found) for post, found in tried if matches(query, post)]
-    examples = tuple(found for _, found in hits[:_SHOWN])
-    return Preview(explain(query), None, len(tried), len(hits), examples, sample=not posts)
+    stored = _newest(db)
+    tried = [(stored_post(row), Found(row.text, row.author.handle, row.platform)) for row in stored] or _sample()
+    hits = [found for post, found in tried if matches(query, post)]
+    return Preview(
+        meaning=explain(query),
+        broad=_broad(db, brand, query, stored),
+        looked=len(tried),
+        hits=len(hits),
+        examples=tuple(hits[:_SHOWN]),
+        sample=not stored,
+    )
 
 
-def add(db: Session, clock: Clock, brand: Brand, name: str, text: str) -> dict[str, str]:
-    """Add a query to a brand; gives what is wrong by field, and then adds nothing."""
+def add(db: Session, clock: Clock, brand: Brand, name: str, text: str, *, broad_too: bool = False) -> dict[str, str]:
+    """Add a query to a brand; gives what is wrong by field, and then adds nothing.
+
+    One that would match nearly everything is added only if the person wants it `broad_too`.
+    """
     name = " ".join(name.split())
-    if errors := _errors(db, brand.id, None, name, text):
+    if errors := _errors(db, brand, None, name, text, broad_too=broad_too):
         return errors
     db.add(Query(brand_id=brand.id, name=name, text=text.strip(), created_at=clock.now()))
     return {}
 
 
-def change(db: Session, row: Query, name: str, text: str, *, active: bool) -> dict[str, str]:
-    """Change a query; gives what is wrong by field, and then changes nothing."""
+def change(db: Session, row: Query, name: str, text: str, *, active: bool, broad_too: bool = False) -> dict[str, str]:
+    """Change a query; gives what is wrong by field, and then changes nothing. For `broad_too` see `add`."""
     name = " ".join(name.split())
-    if errors := _errors(db, row.brand_id, row.id, name, text):
+    broad_too = broad_too or not active or text.strip() == row.text
+    if errors := _errors(db, row.brand, row.id, name, text, broad_too=broad_too):
         return errors
     row.name, row.text, row.active = name, text.strip(), active
     return {}
 
 
-def _errors(db: Session, brand_id: int, query_id: int | None, name: str, text: str) -> dict[str, str]:
+def _errors(
+    db: Session, brand: Brand, query_id: int | None, name: str, text: str, *, broad_too: bool
+) -> dict[str, str]:
     errors = {}
-    same = select(Query.id).where(Query.brand_id == brand_id, Query.name == name)
+    same = select(Query.id).where(Query.brand_id == brand.id, Query.name == name)
     if not name or len(name) > _LONGEST_NAME:
         errors["name"] = f"Give the query a name of at most {_LONGEST_NAME} characters."
     elif db.scalar(same) not in {None, query_id}:
         errors["name"] = "This brand has a query of that name already."
-    parsed = _parsed(text) if text.strip() else Wrong("Write at least one word to look for.", "", "", "")
+    wrong = Wrong("Write at least one word to look for.", "", "", "")
+    parsed = _parsed(text, lists_of(db, brand.id)) if text.strip() else wrong
     if isinstance(parsed, Wrong):
         errors["text"] = parsed.message
+    elif not broad_too and (broad := _broad(db, brand, parsed, _newest(db))):
+        errors["text"] = broad
     return errors
 
 
-def _parsed(text: str) -> Parsed | Wrong:
+def _parsed(text: str, lists: Lists) -> Parsed | Wrong:
     try:
-        return parse(text)
+        return parse(text, lists)
     except QuerySyntaxError as error:
         at = min(error.position, len(text))
         return Wrong(error.message, text[:at], text[at : at + 1], text[at + 1 :])
 
 
-def _newest(db: Session) -> Iterator[tuple[Post, Found]]:
+def _newest(db: Session) -> Sequence[Mention]:
     newest = select(Mention).where(Mention.deleted_at.is_(None)).order_by(Mention.id.desc()).limit(LOOK_BACK)
-    for row in db.scalars(newest.options(joinedload(Mention.author), joinedload(Mention.source))):
-        source = row.source.name if row.source else None
-        yield (
-            Post(row.text, row.author.handle, row.lang, row.url, row.platform, source),
-            Found(row.text, row.author.handle, row.platform),
-        )
+    return db.scalars(newest.options(joinedload(Mention.author), joinedload(Mention.source))).all()
+
+
+def _broad(db: Session, brand: Brand, query: Parsed, stored: Sequence[Mention]) -> str:
+    """Why it would match nearly everything: by its words, or since it matches most of what is not the brand's."""
+    if said := too_broad(query):
+        return said
+    theirs = select(Match.mention_id).where(Match.brand_id == brand.id)
+    own = set(db.scalars(theirs.where(Match.mention_id.in_(row.id for row in stored))))
+    others = [stored_post(row) for row in stored if row.id not in own]
+    hits = sum(matches(query, post) for post in others)
+    if len(others) < ENOUGH or hits <= len(others) / 2:
+        return ""
+    return f"It matches {hits / len(others):.0%} of the newest mentions of other brands. Add a word that they lack."
 
 
 @cache

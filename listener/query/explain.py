@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from listener.query.tree import And, Field, Near, Node, Not, Or, Query, Term, TermKind
+from listener.query.tree import And, Field, Followers, Near, Node, Not, Or, Query, Term, TermKind
 from listener.query.words import is_run
 
 _INDENT = "  "
+_MOST_SHOWN = 20
 _OPERATORS = {"and": "AND", "or": "OR", "not": "NOT"}
 _KINDS: dict[TermKind, str] = {
     "word": "the word ",
@@ -43,6 +44,8 @@ def _list(opening: str, several: str, parts: Sequence[Node]) -> Iterator[str]:
 def _lines(node: Node) -> list[str]:
     """One line for what is simple; a heading and a bullet for each part where it is not."""
     match node:
+        case Or(parts, name) if name:
+            return [f"one of the words in the list “{name}” ({_some(parts)})"]
         case Or(parts) if (terms := [part for part in parts if isinstance(part, Term)]) and len(terms) == len(parts):
             return [_choice(terms)]
         case And(parts):
@@ -53,16 +56,19 @@ def _lines(node: Node) -> list[str]:
             first, *rest = _lines(part)
             return [f"not {first}", *rest]
         case _:
-            return [_leaf(node)]
+            return [leaf_in_words(node)]
 
 
-def _leaf(node: Near | Field | Term) -> str:
+def leaf_in_words(node: Near | Field | Followers | Term) -> str:
+    """What one leaf of a query asks for."""
     match node:
         case Near(left, right, distance):
             words = "1 word" if distance == 1 else f"{distance} words"
             return f"{_choice(left)} within {words} of {_choice(right)}, in either order"
         case Field():
             return _field(node)
+        case Followers():
+            return f"an author with {_followers(node)}"
         case Term():
             return _term(node)
 
@@ -75,7 +81,14 @@ def _bullets(parts: Iterable[Node]) -> Iterator[str]:
 
 
 def _choice(terms: Sequence[Term]) -> str:
-    return _term(terms[0]) if len(terms) == 1 else f"one of {', '.join(map(_shown, terms))}"
+    return _term(terms[0]) if len(terms) == 1 else f"one of {_some(terms)}"
+
+
+def _some(terms: Sequence[Node]) -> str:
+    """The terms as typed, as many as a person reads."""
+    shown = [_shown(term) for term in terms if isinstance(term, Term)]
+    more = len(shown) - _MOST_SHOWN
+    return ", ".join(shown) if more <= 0 else f"{', '.join(shown[:_MOST_SHOWN])} and {more:,} more"
 
 
 def _term(term: Term) -> str:
@@ -101,6 +114,20 @@ def _field(field: Field) -> str:
             return f"the site {field.value}: posted there or with a link to it"
         case "source":
             return f"the platform or source “{field.value}”"
+        case "is":
+            return f"the kind “{field.value}”"
+        case "has":
+            return {"link": "a link in them", "emoji": "an emoji in them"}[field.value]
+
+
+def _followers(node: Followers) -> str:
+    if node.least == node.most:
+        return f"exactly {node.least:,} followers"
+    if node.most is None:
+        return f"at least {node.least:,} followers" if "=" in node.text else f"more than {node.least - 1:,} followers"
+    if node.text.startswith("<"):
+        return f"at most {node.most:,} followers" if "=" in node.text else f"fewer than {node.most + 1:,} followers"
+    return f"{node.least:,} to {node.most:,} followers"
 
 
 def _notes(node: Node) -> Iterator[str]:
@@ -122,5 +149,5 @@ def _terms(node: Node) -> Iterator[Term]:
         case And(parts) | Or(parts):
             for part in parts:
                 yield from _terms(part)
-        case Field():
+        case Field() | Followers():
             return

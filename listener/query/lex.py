@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.errors import BadInput
-from listener.query.tree import FIELDS
+from listener.query.tree import NAMES
 
 _QUOTES = {**dict.fromkeys('"“”„‟＂', '"“”„‟＂'), "«": "»", "»": "«"}
 _MINUS = "-‐–—−－"
@@ -108,6 +108,6 @@ def _word(text: str, at: int) -> tuple[Token, int]:
         closing = _closing_quote(text, end)
         return Token("field", word + text[end + 1 : closing], at, end + 1), closing + 1
     field = _FIELD.fullmatch(word)
-    if field and (field[2] or field[1].lower() in FIELDS):
+    if field and (field[2] or field[1].lower() in NAMES):
         return Token("field", word, at, at + field.start(2)), end
     return Token("word", word, at), end

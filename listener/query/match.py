@@ -16,15 +16,32 @@ from typing import Generic, TypeVar
 from ahocorasick_rs import AhoCorasick
 
 from core.types import Mention
-from listener.query.tree import And, Field, FieldName, Leaf, Near, Node, Not, Or, Query, Term, anchors, normal_value
-from listener.query.words import hosts, is_run, may_hold_host, unit_starts, unmarked, words
+from listener.query.tree import (
+    And,
+    Field,
+    FieldName,
+    Followers,
+    Leaf,
+    Near,
+    Node,
+    Not,
+    Or,
+    Query,
+    Term,
+    anchors,
+    normal_value,
+)
+from listener.query.words import holds_emoji, hosts, is_run, may_hold_host, unit_starts, unmarked, without_links, words
 
 Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What of a mention is matched. `links` are addresses that the platform holds apart from the text."""
+    """What of a mention is matched. `links` are addresses that the platform holds apart from the text.
+
+    `kind` is one of core.types.Kind; `followers` are the author's, None where the platform does not say.
+    """
 
     text: str
     author: str = ""
@@ -33,11 +50,12 @@ class Post:
     platform: str = ""
     source: str | None = None
     links: tuple[str, ...] = ()
+    followers: int | None = None
+    kind: str = "post"
 
 
 def post_of(mention: Mention, source: str | None = None) -> Post:
     """The post to match for a mention that was heard at the source named `source`."""
-    links = mention.extra.get("links")
     return Post(
         mention.text,
         mention.author.handle,
@@ -45,8 +63,16 @@ def post_of(mention: Mention, source: str | None = None) -> Post:
         mention.url,
         mention.platform,
         source,
-        tuple(link for link in links if isinstance(link, str)) if isinstance(links, list | tuple) else (),
+        links_in(mention.extra),
+        mention.author.followers,
+        mention.kind,
     )
+
+
+def links_in(extra: Mapping[str, object]) -> tuple[str, ...]:
+    """The links that a platform holds apart from a mention's text."""
+    links = extra.get("links")
+    return tuple(link for link in links if isinstance(link, str)) if isinstance(links, list | tuple) else ()
 
 
 def matches(query: Query, post: Post) -> bool:
@@ -101,7 +127,7 @@ def _may_link(post: Post, sites: AhoCorasick) -> bool:
 def _cost(leaf: Leaf) -> float:
     """About the share of posts in which an anchor turns up, by its length: rare anchors mean few candidates."""
     if isinstance(leaf, Field):
-        return {"from": 0.0001, "site": 0.02, "lang": 0.3, "source": 0.3}[leaf.name]
+        return {"from": 0.0001, "site": 0.02, "lang": 0.3, "source": 0.3, "is": 0.3, "has": 0.3}[leaf.name]
     letters = sum(3 if is_run(character) else 1 for character in leaf.plain if character != " ")
     return max(0.0005, 0.6**letters) * (2 if leaf.prefix else 1)
 
@@ -160,11 +186,18 @@ def _sites(post: Post) -> list[str]:
     return [end for host in found for end in _ends(host, ".", from_start=False)]
 
 
+def _holds(post: Post) -> list[str]:
+    holds = ["link"] if post.links or without_links(post.text) != post.text else []
+    return [*holds, "emoji"] if holds_emoji(post.text) else holds
+
+
 _VALUES: dict[FieldName, Callable[[Post], Iterable[str]]] = {
     "from": lambda post: (normal_value("from", post.author),),
     "lang": lambda post: _ends(normal_value("lang", post.lang or ""), "-", from_start=True),
     "source": lambda post: (normal_value("source", post.platform), normal_value("source", post.source or "")),
     "site": _sites,
+    "is": lambda post: (post.kind,),
+    "has": _holds,
 }
 
 
@@ -184,10 +217,8 @@ Check = Callable[[_Reading], bool]
 def _check(node: Node) -> Check:
     """A function that evaluates a node; building it once makes each evaluation a few calls."""
     match node:
-        case Term():
-            return _term(node.form, marked=node.form != node.plain)
-        case Field(name, value):
-            return lambda reading: value in reading.values(name)
+        case Term() | Field() | Followers():
+            return _check_leaf(node)
         case Near(left, right):
             both = _every([_some([_check(term) for term in side]) for side in (left, right)])
             return lambda reading: both(reading) and _near(node, reading)  # whether is far cheaper than where
@@ -200,10 +231,28 @@ def _check(node: Node) -> Check:
             return _some([_check(part) for part in parts])
 
 
+def _check_leaf(leaf: Term | Field | Followers) -> Check:
+    match leaf:
+        case Term():
+            return _term(leaf.form, marked=leaf.form != leaf.plain)
+        case Field(name, value):
+            return lambda reading: value in reading.values(name)
+        case Followers(_, least, most):
+            return _within(least, most)
+
+
 def _term(form: str, *, marked: bool) -> Check:
     if marked:
         return lambda reading: form in reading.marked
     return lambda reading: form in reading.plain
+
+
+def _within(least: int, most: int | None) -> Check:
+    def within(reading: _Reading) -> bool:
+        number = reading.post.followers
+        return number is not None and number >= least and (most is None or number <= most)
+
+    return within
 
 
 def _every(checks: list[Check]) -> Check:

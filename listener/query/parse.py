@@ -1,4 +1,4 @@
-"""Reads a query: words, "phrases", AND OR NOT ( ), -x, #tag, @handle, fields, a NEAR/5 b, ship*.
+"""Reads a query: words, "phrases", AND OR NOT ( ), -x, #tag, @handle, fields, lists, a NEAR/5 b, ship*.
 
 NOT binds closest, then NEAR, then AND (also written as nothing at all), then OR. Operators are upper case; what is
 lower case is a word. Every error points at a character and says what to do.
@@ -6,65 +6,37 @@ lower case is a word. Every error points at a character and says what to do.
 
 from __future__ import annotations
 
-import difflib
 import re
+from types import MappingProxyType
 from typing import NoReturn
 
-from listener.query.lex import STARS, QuerySyntaxError, Token, TokenKind, tokens
-from listener.query.tree import (
-    FIELDS,
-    And,
-    Field,
-    FieldName,
-    Leaf,
-    Near,
-    Node,
-    Not,
-    Or,
-    Query,
-    Term,
-    anchors,
-    normal_value,
-    term_of,
-)
-from listener.query.words import without_links
+from listener.query.leaves import Lists, read_field, read_term
+from listener.query.lex import QuerySyntaxError, Token, TokenKind, tokens
+from listener.query.tree import And, Followers, Leaf, Near, Node, Not, Or, Query, Term, anchors
 
 MAX_LENGTH = 4_000
-MAX_NESTING = 50
+MAX_NESTING = 100
 MAX_DISTANCE = 100
-
-_ALIASES: dict[str, FieldName] = {
-    "author": "from",
-    "by": "from",
-    "user": "from",
-    "language": "lang",
-    "url": "site",
-    "link": "site",
-    "links": "site",
-    "domain": "site",
-    "host": "site",
-    "platform": "source",
-    "network": "source",
-}
-_HOST = re.compile(r"(?:[\w-]+\.)+[^\W\d_][\w-]+")
+NO_LISTS: Lists = MappingProxyType({})
 
 
-def parse(text: str) -> Query:
-    """Read a query. Raises QuerySyntaxError."""
+def parse(text: str, lists: Lists = NO_LISTS) -> Query:
+    """Read a query; `lists` are those that it may name. Raises QuerySyntaxError."""
     if len(text) > MAX_LENGTH:
         raise QuerySyntaxError(
             f"A query has at most {MAX_LENGTH:,} characters; this one has {len(text):,}. Split it into several.",
             MAX_LENGTH,
             text,
         )
-    return Query(text, _Parser(text).parse())
+    return Query(text, _Parser(text, lists).parse())
 
 
 class _Parser:
     """Recursive descent over the tokens; remembers where each node starts, for the errors."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, lists: Lists) -> None:
         self.text = text
+        self.lists = lists
         self.tokens = list(tokens(text))
         self.at = 0
         self.nesting = 0
@@ -77,9 +49,11 @@ class _Parser:
         if self.peek() == "close":
             self.fail('This ")" closes nothing. Remove it, or add a "(" before.', self.tokens[self.at].start)
         if anchors(tree, _any_leaf) is None:
+            branch = _open_branch(tree)
+            said = "how many followers" if isinstance(branch, Followers) else "what to leave out"
             self.fail(
-                "This only says what to leave out and would match nearly every post. Add a word that must be there.",
-                self.starts[id(_open_branch(tree))],
+                f"This only says {said} and would match nearly every post. Add a word that must be there.",
+                self.starts[id(branch)],
             )
         return tree
 
@@ -124,7 +98,7 @@ class _Parser:
         return int(number)
 
     def side(self, node: Node, start: int) -> tuple[Term, ...]:
-        parts = node.parts if isinstance(node, Or) else (node,)
+        parts = _choices(node)
         found = tuple(part for part in parts if isinstance(part, Term))
         if len(found) < len(parts):
             self.fail(
@@ -145,9 +119,9 @@ class _Parser:
             case "open":
                 return self.group(token)
             case "field":
-                node = self.field(token)
+                node = read_field(token, self.text, self.lists)
             case "word" | "phrase":
-                node = self.term(token)
+                node = read_term(token, self.text)
             case "close":
                 self.fail('There is nothing before this ")". Remove it, or put a word there.', token.start)
             case _:
@@ -172,54 +146,6 @@ class _Parser:
 
     def unclosed(self, opening: Token) -> NoReturn:
         self.fail('This "(" is never closed. Add a ")" where the group ends.', opening.start)
-
-    def term(self, token: Token) -> Term:
-        typed, prefix = self.prefix(token)
-        if without_links(typed) != typed:
-            self.fail("Links are not searched as words. Write site:example.com to find links to a site.", token.start)
-        term = term_of(typed, quoted=token.kind == "phrase", prefix=prefix)
-        if term is None:
-            self.fail(_nothing_in(token), token.start)
-        if prefix and len(term.plain.rsplit(" ", 1)[-1]) < 2:
-            self.fail("A * needs at least two letters before it, as in sh*. Type more of the word.", token.start)
-        return term
-
-    def prefix(self, token: Token) -> tuple[str, bool]:
-        typed = token.text.rstrip() if token.kind == "phrase" else token.text
-        prefix = typed.endswith(tuple(STARS))
-        typed = typed[:-1] if prefix else typed
-        for offset, character in enumerate(typed):
-            if character in STARS:
-                self.fail(
-                    "A * stands only at the end of a word, as in ship*. Remove it here.",
-                    token.start + offset + (token.kind == "phrase"),
-                )
-        return typed, prefix
-
-    def field(self, token: Token) -> Field:
-        name, _, value = token.text.partition(":")
-        if name.lower() not in FIELDS:
-            self.unknown_field(token, name.lower(), value)
-        known: FieldName = next(field for field in FIELDS if field == name.lower())
-        value = value.strip()
-        if not value:
-            self.fail(f"{known}: needs its value directly behind it, as in {_EXAMPLES[known]}.", token.start)
-        if any(star in value for star in STARS):
-            self.fail(f"{known}: takes no *. Write the whole value, as in {_EXAMPLES[known]}.", token.value_start)
-        value = normal_value(known, value)
-        if known == "site" and not _HOST.fullmatch(value):
-            self.fail("site: takes a site's name without path, as in site:example.com.", token.value_start)
-        if not value:
-            self.fail(f"{known}: needs its value directly behind it, as in {_EXAMPLES[known]}.", token.start)
-        return Field(known, value)
-
-    def unknown_field(self, token: Token, name: str, value: str) -> NoReturn:
-        if without_links(token.text) != token.text:
-            self.fail("Links are not searched as words. Write site:example.com to find links to a site.", token.start)
-        close = difflib.get_close_matches(name, FIELDS, 1, 0.6)
-        near = _ALIASES.get(name) or (close[0] if close else None)
-        meant = f"Did you mean {near}:{value}?" if near else f"There are {', '.join(f'{f}:' for f in FIELDS)}."
-        self.fail(f'There is no field "{name}:". {meant} To search for the text itself, quote it.', token.start)
 
     def deeper(self, token: Token) -> None:
         self.nesting += 1
@@ -250,31 +176,22 @@ class _Parser:
         raise QuerySyntaxError(message, position, self.text)
 
 
-_EXAMPLES: dict[FieldName, str] = {
-    "from": "from:acme",
-    "lang": "lang:de",
-    "site": "site:example.com",
-    "source": "source:bluesky",
-}
-
-
 def _example(token: Token) -> str:
     return "NEAR/5" if token.kind == "near" else token.text
-
-
-def _nothing_in(token: Token) -> str:
-    signs = {"&": "AND", "&&": "AND", "+": "AND", "|": "OR", "||": "OR", "!": "NOT"}
-    if token.text in signs:
-        return f"{token.text} is no operator here. Write {signs[token.text]}."
-    return f"Nothing in {token.text!r} can be searched. A term needs a letter, a digit or an emoji."
 
 
 def _flat(kind: type[And] | type[Or], parts: list[Node]) -> tuple[Node, ...]:
     """The parts, with those of a nested node of the same kind in its place."""
     flat: list[Node] = []
     for part in parts:
-        flat.extend(part.parts if isinstance(part, And | Or) and isinstance(part, kind) else [part])
+        is_list = isinstance(part, Or) and part.name
+        flat.extend(part.parts if isinstance(part, And | Or) and isinstance(part, kind) and not is_list else [part])
     return tuple(flat)
+
+
+def _choices(node: Node) -> tuple[Node, ...]:
+    """What a choice offers, the words of a list each by itself; of anything else, itself."""
+    return tuple(choice for part in node.parts for choice in _choices(part)) if isinstance(node, Or) else (node,)
 
 
 def _any_leaf(_: Leaf) -> float:

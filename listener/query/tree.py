@@ -10,8 +10,10 @@ from typing import Literal, get_args
 
 from listener.query.words import ascii_host, is_run, unmarked, words
 
-FieldName = Literal["from", "lang", "site", "source"]
+FieldName = Literal["from", "lang", "site", "source", "is", "has"]
 FIELDS: tuple[FieldName, ...] = get_args(FieldName)
+NAMES: tuple[str, ...] = (*FIELDS, "followers", "list")
+"""Everything that may stand before a colon."""
 TermKind = Literal["word", "phrase", "tag", "handle", "cashtag"]
 
 _MARK_KINDS: dict[str, TermKind] = {"#": "tag", "@": "handle", "$": "cashtag"}
@@ -34,10 +36,19 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`from:`, `lang:`, `site:` or `source:` with its value, normalised for comparison."""
+    """`from:`, `lang:`, `site:`, `source:`, `is:` or `has:` with its value, normalised for comparison."""
 
     name: FieldName
     value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Followers:
+    """`followers:`: how many the author has, from `least` to `most`. `text` is what stands behind the colon."""
+
+    text: str
+    least: int
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +76,13 @@ class And:
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """Parts of which one must match; two or more."""
+    """Parts of which one must match; two or more, unless they are the words of the brand's list called `name`."""
 
     parts: tuple[Node, ...]
+    name: str = ""
 
 
-Node = Term | Field | Near | Not | And | Or
+Node = Term | Field | Followers | Near | Not | And | Or
 Leaf = Term | Field
 
 
@@ -109,7 +121,7 @@ def normal_value(name: FieldName, value: str) -> str:
         case "site":
             host = re.sub(r"^(?:https?://)?(?:\*\.)?", "", value, flags=re.IGNORECASE).removesuffix("/")
             return ascii_host(host).removeprefix("www.")
-        case "source":
+        case "source" | "is" | "has":
             return value.casefold()
 
 
@@ -140,6 +152,8 @@ def _anchors(node: Node, cost: Callable[[Leaf], float | None], *, wanted: bool) 
         case Near(left, right):
             sets = [_union(_anchors(term, cost, wanted=True) for term in side) for side in (left, right)]
             return _best(sets) if wanted else None
+        case Followers():
+            return None
         case _:
             price = cost(node) if wanted else None
             return None if price is None else {node: price}

@@ -118,6 +118,11 @@ def without_links(text: str) -> str:
     return text
 
 
+def holds_emoji(text: str) -> bool:
+    """Whether there is an emoji in a text; a flag is one."""
+    return not text.isascii() and (_EMOJI.search(text) is not None or _FLAG_LETTER.search(text) is not None)
+
+
 def hosts(text: str) -> list[str]:
     """The host names of the links in a text or of one address, lower-case ASCII, as often as they occur."""
     if not may_hold_host(text):

@@ -84,7 +84,7 @@ def test_a_query_that_cannot_be_read_points_at_the_character(admin: Visitor) -> 
     answer = admin.post("/brands/hawkweed/queries/new", {"name": "Name", "text": "(parcel OR <late>"})
     assert answer.status_code == 422
     assert "(parcel OR &lt;late&gt;</textarea>" in answer.text
-    shown = admin.post("/brands/preview", {"text": 'late AND (parcel "now'}).text
+    shown = admin.post("/brands/hawkweed/preview", {"text": 'late AND (parcel "now'}).text
     assert "<mark>" in shown
     assert 'class="error"' in shown
 
@@ -92,14 +92,15 @@ def test_a_query_that_cannot_be_read_points_at_the_character(admin: Visitor) -> 
 def test_the_preview_tries_the_query_on_what_is_stored(admin: Visitor) -> None:
     add_case(admin.runtime, "The hawkweed parcel is late")
     add_case(admin.runtime, "hawkweed in my lawn")
-    page = words(admin.post("/brands/preview", {"text": "hawkweed -lawn"}))
+    page = words(admin.post("/brands/hawkweed/preview", {"text": "hawkweed -lawn"}))
     assert "Of the newest 2 mentions it matches 1" in page
     assert "The hawkweed parcel is late" in page
     assert "in my lawn" not in page
 
 
 def test_the_preview_uses_the_sample_while_nothing_is_stored(admin: Visitor) -> None:
-    page = words(admin.post("/brands/preview", {"text": "hawkweed*"}))
+    add_brand(admin.runtime)
+    page = words(admin.post("/brands/hawkweed/preview", {"text": "hawkweed*"}))
     assert "Nothing is stored yet." in page
     assert "sample mentions it would match" in page
 
@@ -115,7 +116,8 @@ def test_without_javascript_a_button_shows_the_preview(admin: Visitor) -> None:
 
 @pytest.mark.parametrize("text", ["", "x" * 5_000, "((((((", "\x00", "late NEAR/0 parcel", "\u202e" * 50])
 def test_whatever_is_typed_is_answered(admin: Visitor, text: str) -> None:
-    assert admin.post("/brands/preview", {"text": text}).status_code == 200
+    add_brand(admin.runtime)
+    assert admin.post("/brands/hawkweed/preview", {"text": text}).status_code == 200
 
 
 def test_a_query_of_one_brand_is_not_reached_through_another(admin: Visitor) -> None:

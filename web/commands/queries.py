@@ -10,9 +10,12 @@ from core.errors import BadInput
 from core.mask import mask
 from core.tables import Brand, Mention, Query
 from listener import query as language
+from listener.matching import lists_of, stored_post
 from web import query_form
 from web.commands.lines import note, say
 from web.commands.opened import brand_of, opened
+
+_lists = click.option("--brand", help="The brand, by its slug, whose lists of words the query names.")
 
 
 @click.group(short_help="What a mention must say.", epilog="Example: ripplewatch query test 'acme* -job'")
@@ -26,9 +29,11 @@ def query() -> None:
 @click.argument("text")
 def add(brand: str, name: str, text: str) -> None:
     """Add the query TEXT, called NAME, to the brand with the slug BRAND."""
-    _read(text)
     with opened() as runtime, runtime.db.write() as db:
-        errors = query_form.add(db, runtime.clock, brand_of(db, brand), name, text)
+        row = brand_of(db, brand)
+        if too_broad := language.too_broad(_read(text, lists_of(db, row.id))):
+            note(too_broad)
+        errors = query_form.add(db, runtime.clock, row, name, text, broad_too=True)
     if errors:
         raise BadInput(" ".join(errors.values()))
     say({"brand": brand, "name": name, "query": text})
@@ -48,12 +53,13 @@ def list_queries(brand: str | None) -> None:
 
 @query.command("test", epilog="Example: ripplewatch query test 'acme* -job' --last 5000")
 @click.argument("text")
+@_lists
 @click.option("--last", type=click.IntRange(1), default=1_000, show_default=True, help="How many mentions to look at.")
-def try_out(text: str, last: int) -> None:
+def try_out(text: str, brand: str | None, last: int) -> None:
     """Try the query TEXT on the newest stored mentions: those that match go to stdout as JSON Lines."""
-    wanted = _read(text)
     looked = hits = 0
     with opened() as runtime, runtime.db.read() as db:
+        wanted = _read(text, lists_of(db, brand_of(db, brand).id) if brand else {})
         for post, mention in _newest(db, last):
             looked += 1
             if language.matches(wanted, post):
@@ -65,9 +71,14 @@ def try_out(text: str, last: int) -> None:
 
 @query.command(epilog="Example: ripplewatch query explain 'acme NEAR/5 (late OR lost) lang:en'")
 @click.argument("text")
-def explain(text: str) -> None:
+@_lists
+def explain(text: str, brand: str | None) -> None:
     """Say in words what the query TEXT matches."""
-    say({"query": text, "meaning": language.explain(_read(text))})
+    lists: language.Lists = {}
+    if brand:
+        with opened() as runtime, runtime.db.read() as db:
+            lists = lists_of(db, brand_of(db, brand).id)
+    say({"query": text, "meaning": language.explain(_read(text, lists))})
 
 
 @query.command(epilog="Example: ripplewatch query remove acme 'The shop'")
@@ -83,10 +94,10 @@ def remove(brand: str, name: str) -> None:
     note(f"removed the query {name!r} of {brand}")
 
 
-def _read(text: str) -> language.Query:
+def _read(text: str, lists: language.Lists) -> language.Query:
     """The query, or BadInput that points at the character that is wrong."""
     try:
-        return language.parse(text)
+        return language.parse(text, lists)
     except language.QuerySyntaxError as error:
         raise BadInput(f"{error.message}\n  {text}\n  {' ' * error.position}^") from None
 
@@ -94,9 +105,4 @@ def _read(text: str) -> language.Query:
 def _newest(db: Session, last: int) -> list[tuple[language.Post, Mention]]:
     newest = select(Mention).where(Mention.deleted_at.is_(None)).order_by(Mention.id.desc()).limit(last)
     rows = db.scalars(newest.options(joinedload(Mention.author), joinedload(Mention.source)))
-    return [(_post(row), row) for row in rows]
-
-
-def _post(row: Mention) -> language.Post:
-    source = row.source.name if row.source else None
-    return language.Post(row.text, row.author.handle, row.lang, row.url, row.platform, source)
+    return [(stored_post(row), row) for row in rows]

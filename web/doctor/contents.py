@@ -11,12 +11,14 @@ from sqlalchemy.orm import Session
 
 from core.clock import Clock
 from core.db import Database
-from core.errors import BadInput
+from core.errors import BadInput, GiveUp
 from core.queue import STAGES
 from core.settings import Settings
 from core.tables import Brand, Gap, Heartbeat, Query, SetAside, Source, User, Waiting
 from listener import source
-from listener.query import QuerySyntaxError, parse
+from listener.matching import lists_of
+from listener.query import Lists, QuerySyntaxError, parse
+from listener.settings import whole
 from listener.source import Context
 from web.doctor.finding import Finding, fail, ok, warn
 from web.queries import alarms
@@ -42,7 +44,7 @@ def contents(settings: Settings, clock: Clock) -> Iterator[Finding]:
             yield from _sources(db, settings, clock)
             yield from _processes(db, settings, clock.now())
             yield from _stages(db, clock.now())
-            yield from _replies(db)
+            yield from _replies(db, clock.now())
     finally:
         database.close()
 
@@ -63,7 +65,8 @@ def _brands(db: Session) -> Iterator[Finding]:
         yield warn("brands", "there are none, so nothing is kept", "ripplewatch brand add NAME")
     for brand in brands:
         active = [query for query in brand.queries if query.active]
-        broken = [problem for query in active if (problem := _unreadable(query))]
+        lists = lists_of(db, brand.id)
+        broken = [problem for query in active if (problem := _unreadable(query, lists))]
         yield from broken
         if not active:
             yield warn(f"brand {brand.slug}", "has no active query", f"ripplewatch query add {brand.slug} NAME TEXT")
@@ -71,9 +74,9 @@ def _brands(db: Session) -> Iterator[Finding]:
             yield ok(f"brand {brand.slug}", f"{len(active)} queries, {len(brand.own_accounts)} own account(s)")
 
 
-def _unreadable(query: Query) -> Finding | None:
+def _unreadable(query: Query, lists: Lists) -> Finding | None:
     try:
-        parse(query.text)
+        parse(query.text, lists)
     except QuerySyntaxError as error:
         return fail(f"query {query.name!r}", f"matches nothing: {error}", "correct it on the brand's page")
     return None
@@ -111,11 +114,12 @@ def _unusable(row: Source, settings: Settings, clock: Clock) -> str | None:
     """What the kind itself says of the source's settings: the class is made as the listener makes it."""
     try:
         kind = source.load(row.kind)
-        missing = [asked.label for asked in kind.fields if asked.required and not row.settings.get(asked.name)]
+        given = whole(settings, row)
+        missing = [asked.label for asked in kind.fields if asked.required and not given.get(asked.name)]
         if missing:
             return f"lacks {', '.join(missing)}"
-        kind(Context(row.settings, settings, clock)).close()
-    except BadInput as error:
+        kind(Context(given, settings, clock)).close()
+    except (BadInput, GiveUp) as error:
         return str(error)
     return None
 
@@ -154,8 +158,8 @@ def _stages(db: Session, now: datetime) -> Iterator[Finding]:
             yield fail(f"stage {stage}", says, "look at them on the health page, and try again or leave them")
 
 
-def _replies(db: Session) -> Iterator[Finding]:
-    found = alarms.now(db)
+def _replies(db: Session, now: datetime) -> Iterator[Finding]:
+    found = alarms.now(db, now)
     if found.stopped:
         yield warn("sending", f"is stopped for all: {found.stopped.why}", "switch it on again on the health page")
     if found.unsure:
