@@ -26,6 +26,7 @@ from core import tables, waiting
 from core.clock import Clock
 from core.db import insert
 from core.types import Author, Mention, Page
+from listener import budget, canary, gaps, rates
 from listener.chunks import chunks
 from listener.clean import clean, short_id
 from listener.forget import forget_authors, forget_mentions
@@ -76,7 +77,7 @@ class _Held:
 
 def collect(db: Session, clock: Clock, source: tables.Source, page: Page, matcher: BrandMatcher) -> Collected:
     """Store a page of `source`, which is a row of this session; see the module."""
-    now = clock.now()
+    now, page = clock.now(), canary.without(db, clock, source, page)
     heard, own = _heard(page, matcher, now)
     held = _held(db, heard)
     heard = {key: mention for key, mention in heard.items() if key not in held or not held[key].deleted}
@@ -95,7 +96,7 @@ def collect(db: Session, clock: Clock, source: tables.Source, page: Page, matche
     _add_reposts(db, source.kind, page.reposts)
     waiting.add(db, clock, "judge", matched)
     deleted = _forget(db, clock, source.kind, page)
-    _store_progress(db, source, page, now)
+    _store_progress(db, source, page, now, new)
     return Collected(
         new=new,
         known=len(held) + len(fresh) - new,
@@ -205,6 +206,7 @@ def _store_mentions(
             "extra": dict(one.extra),
             "created_at": one.created_at,
             "heard_at": now,
+            "checked_at": now,
         }
         for key, one in fresh.items()
     ]
@@ -298,14 +300,22 @@ def _forget(db: Session, clock: Clock, platform: str, page: Page) -> int:
     return count + forget_authors(db, clock, authors)
 
 
-def _store_progress(db: Session, source: tables.Source, page: Page, now: datetime) -> None:
-    """Move the cursor, count what could not be read, note gaps."""
+def _store_progress(db: Session, source: tables.Source, page: Page, now: datetime, new: int) -> None:
+    """Move the cursor, count what came, what it cost and what could not be read, note gaps."""
     if page.cursor is not None:
         source.cursor = page.cursor
-    if page.mentions or page.edited or page.deleted or page.reposts:
+    came = len(page.mentions) + len(page.edited) + len(page.deleted) + len(page.reposts)
+    events = dict(page.events) or {"posts": came}
+    if any(events.values()):
         source.last_event_at = now
+        rates.record(db, source.id, now, {name: number for name, number in events.items() if number}, new)
+    if page.events:
+        last = {name: now.isoformat() for name, number in page.events.items() if number}
+        source.last_events = {name: now.isoformat() for name in page.events} | dict(source.last_events) | last
+    budget.spend(db, source, page.spent, now)
     for rejected in page.rejected[:LOGGED]:
         log.warning("%s %r: %s: %s", source.kind, source.name, rejected.where, rejected.reason)
     source.rejected += len(page.rejected)
-    db.add_all(tables.Gap(source_id=source.id, start=gap.start, end=gap.end, reason=gap.reason) for gap in page.gaps)
+    for gap in page.gaps:
+        gaps.note(db, source.id, gap, lost=True)
     db.flush()

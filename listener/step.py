@@ -1,10 +1,15 @@
 """One step of one source: fetch, store, and say when to come back. What goes wrong becomes a state of the source.
 
-fetched          rows and cursor in one transaction, then a nudge for the judge; state running
-RetryLater       state waiting, until the platform's own time or with exponential backoff, jitter and a cap
-GiveUp           state paused, with a reason: a person must act; the other sources go on
+fetched          rows and cursor in one transaction, then a nudge for the judge; state running; gaps that this fetch
+                 heard are closed
+RetryLater       state waiting, until the platform's own time or with exponential backoff, jitter and a cap; a gap
+GiveUp           state paused, with a reason: a person must act; the other sources go on; a gap
 anything else    logged with its traceback; state waiting like RetryLater
 silence          where a source should never be silent: a gap is opened and the source opened anew
+budget used up   state waiting for the next month; a gap
+
+A source that has caught up does one more thing per step: it asks for a part of a gap that its cursor cannot bring
+back (`listener/gaps.py`), or else whether mentions that we hold are still there (`Rechecks`).
 """
 
 from __future__ import annotations
@@ -15,23 +20,29 @@ import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import tables
 from core.errors import BadInput, GiveUp, RetryLater
 from core.log import redact
 from core.runtime import Runtime
-from core.types import Page
+from core.types import Page, Span
+from listener import budget, gaps, rates, settings
+from listener.canary import send_due
 from listener.collect import Collected, collect
+from listener.look_back import look_back
 from listener.matching import BrandMatcher
-from listener.source import Source
+from listener.source import Refetches, Source
 
 log = logging.getLogger(__name__)
 
 LONGEST_BACKOFF = 300.0
 LONGEST_WAIT = 86_400.0
 """Seconds: a platform that asks for more gets a look a day all the same."""
+CAUGHT_UP = timedelta(minutes=2)
+"""A source that lags behind by more hears first, and does nothing else."""
+SPENT = 3_600.0
+"""Seconds until a source whose money is used up looks whether it has more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +73,21 @@ def step(
     try:
         with runtime.db.read() as db:
             row = db.get(tables.Source, source_id)
+            allowed = row and budget.level(db, row, runtime.clock.now())
         if row is None:
             return Next(None)
+        if allowed == budget.Level.NOTHING:
+            return wait(runtime, source_id, f"the month's budget of ${row.budget:,} is used up", SPENT)
         page = source.fetch(row.cursor)
-        return _stored(runtime, source_id, source, matcher, page, opened_at)
+        after = _stored(runtime, source_id, source, matcher, page, opened_at)
     except Exception as error:  # noqa: BLE001 - the outermost loop of a source's thread
         if stop and stop.is_set():
             return Next(None)
         return _failed(runtime, source_id, error)
+    if _caught_up(page, runtime.clock.now()):
+        send_due(runtime, row, source)
+        look_back(runtime, source_id, source, matcher, stop)
+    return after
 
 
 def _failed(runtime: Runtime, source_id: int, error: Exception) -> Next:
@@ -90,27 +108,63 @@ def _stored(
     with runtime.db.write() as db:
         row = db.get_one(tables.Source, source_id)
         collected = collect(db, runtime.clock, row, page, matcher)
-        row.state, row.reason, row.failures, row.next_try_at, row.last_ok_at = "running", None, 0, None, now
-        since = max(opened_at, row.last_event_at or opened_at)
-        silent = source.silent_seconds is not None and now - since > timedelta(seconds=source.silent_seconds)
+        settings.renew(runtime.settings, row, page.credentials)
+        resting = page.rest_until if page.rest_until and page.rest_until > now else None
+        quiet = _hour_too_quiet(db, row, now)
+        row.state, row.reason, row.failures, row.next_try_at, row.last_ok_at = "running", None, 0, resting, now
+        row.heard_to = max(filter(None, (row.heard_to, _heard_to(page, source, now))), default=None)
+        gaps.close_heard(db, row, now)
+        silent = _silence(row, source, opened_at, now) or quiet
         if silent:
-            _note_silence(db, row, since, now)
+            gaps.note(db, row.id, silent.span, lost=silent.lost or isinstance(source, Refetches))
     if collected.to_judge:
         runtime.queue.nudge("judge")
     if silent:
-        log.warning("source %d has been silent since %s: opening it anew", source_id, since)
-    return Next(0 if page.more or silent else source.poll_seconds, reopen=silent, collected=collected)
+        log.warning("source %d: %s; opening it anew", source_id, silent.span.reason)
+    pause = (resting - now).total_seconds() if resting else 0 if page.more or silent else source.poll_seconds
+    return Next(pause, reopen=silent is not None, collected=collected)
 
 
-def _note_silence(db: Session, row: tables.Source, since: datetime, now: datetime) -> None:
-    """One gap per silence, however often the source is opened anew meanwhile."""
-    start, gap = row.last_event_at or since, tables.Gap
-    known = select(gap).where(gap.source_id == row.id, gap.start == start, gap.closed_at.is_(None))
-    found = db.scalars(known.limit(1)).one_or_none()
-    if found:
-        found.end = now
-    else:
-        db.add(tables.Gap(source_id=row.id, start=start, end=now, reason="nothing came, where something always comes"))
+def _heard_to(page: Page, source: Source, now: datetime) -> datetime | None:
+    """Until when everything has been heard. Where something always comes, an empty page proves nothing."""
+    if page.heard_to or page.more:
+        return page.heard_to
+    return now if source.silent_seconds is None or page.mentions or any(page.events.values()) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Silence:
+    """A span in which too little came. `lost`: the cursor went on meanwhile, so it will not come by itself."""
+
+    span: Span
+    lost: bool
+
+
+def _silence(row: tables.Source, source: Source, opened_at: datetime, now: datetime) -> _Silence | None:
+    """The silence of a collection that is never silent, once it is long enough since the source was opened."""
+    if source.silent_seconds is None:
+        return None
+    limit = timedelta(seconds=source.silent_seconds)
+    heard = {f"no {name}": datetime.fromisoformat(last) for name, last in sorted(row.last_events.items())}
+    heard = heard or {"nothing": row.last_event_at or opened_at}
+    silent = {what: last for what, last in heard.items() if now - max(opened_at, last) > limit}
+    if not silent:
+        return None
+    reason = f"{' and '.join(silent)} came, where something always comes"
+    return _Silence(Span(min(silent.values()), now, reason), lost=len(silent) < len(heard))
+
+
+def _hour_too_quiet(db: Session, row: tables.Source, now: datetime) -> _Silence | None:
+    """The hour that has just ended, if far less came in it than is usual. The first step after it looks."""
+    ended = rates.hour_of(now)
+    if row.last_ok_at is None or row.last_ok_at >= ended:
+        return None
+    reason = rates.far_below(db, row.id, now)
+    return _Silence(Span(ended - rates.HOUR, ended, reason), lost=True) if reason else None
+
+
+def _caught_up(page: Page, now: datetime) -> bool:
+    return now - page.heard_to < CAUGHT_UP if page.heard_to else not page.more
 
 
 def wait(runtime: Runtime, source_id: int, reason: str, after: float | None = None) -> Next:
@@ -125,6 +179,7 @@ def wait(runtime: Runtime, source_id: int, reason: str, after: float | None = No
         after = min(max(after, 0.0), LONGEST_WAIT)
         row.state, row.reason, row.failures = "waiting", redact(reason)[:500], row.failures + 1
         row.next_try_at = runtime.clock.now() + timedelta(seconds=after)
+        _note_outage(runtime, row, db)
         name = f"{row.kind} {row.name!r}"
     log.warning("%s: %s; next try in %.0f s", name, reason, after)
     return Next(after, failed=True)
@@ -137,6 +192,21 @@ def pause(runtime: Runtime, source_id: int, reason: str) -> Next:
         if row is None:
             return Next(None)
         row.state, row.reason, row.failures, row.next_try_at = "paused", redact(reason)[:500], row.failures + 1, None
+        _note_outage(runtime, row, db)
         name = f"{row.kind} {row.name!r}"
     log.error("%s is paused: %s", name, reason)
     return Next(None, failed=True)
+
+
+def reopened(runtime: Runtime, source_id: int) -> None:
+    """Note a gap for the time in which a source that was heard before was not, because nothing ran."""
+    with runtime.db.write() as db:
+        row = db.get(tables.Source, source_id)
+        if row is not None and row.heard_to and runtime.clock.now() - row.heard_to > CAUGHT_UP:
+            gaps.note(db, row.id, Span(row.heard_to, runtime.clock.now(), "it was not being heard"))
+
+
+def _note_outage(runtime: Runtime, row: tables.Source, db: Session) -> None:
+    """One gap for an outage, however often it is tried meanwhile. A source that never heard anything misses nothing."""
+    if row.heard_to:
+        gaps.note(db, row.id, Span(row.heard_to, runtime.clock.now(), row.reason or ""))

@@ -18,12 +18,15 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from core import tables
-from core.errors import BadInput
+from core.errors import BadInput, GiveUp
 from core.queue import beat, retire
 from core.runtime import Runtime
+from listener import budget
 from listener.matching import BrandMatcher, Watchlist
+from listener.settings import whole
 from listener.source import Context, Source, load
-from listener.step import Next, pause, step
+from listener.step import Next, pause, reopened, step
+from listener.wish import Wish, wish
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +45,8 @@ class _Setting:
     name: str
     brand_id: int | None
     settings: str
-    terms: tuple[str, ...]
+    credentials: str | None
+    wanted: Wish
 
 
 class _Hearing(threading.Thread):
@@ -91,12 +95,12 @@ class _Hearing(threading.Thread):
     def _hear(self, runtime: Runtime) -> bool:
         """Open the source and hear it until it must be opened anew (True) or is paused (False)."""
         row, opened_at = self._row, runtime.clock.now()
-        context = Context(row.settings, runtime.settings, runtime.clock, self.setting.terms, self._stop_event)
         try:
-            source = self._source = load(row.kind)(context)
-        except BadInput as error:
+            source = self._source = load(row.kind)(self._context(runtime))
+        except (BadInput, GiveUp) as error:
             pause(runtime, row.id, str(error))
             return False
+        reopened(runtime, row.id)
         try:
             while not self._stop_event.is_set():
                 after: Next = step(runtime, row.id, source, self._listener.matcher, opened_at, self._stop_event)
@@ -109,6 +113,20 @@ class _Hearing(threading.Thread):
         finally:
             source.close()
         return False
+
+    def _context(self, runtime: Runtime) -> Context:
+        wanted = self.setting.wanted
+        with runtime.db.read() as db:
+            row = db.get(tables.Source, self._row.id) or self._row  # its credentials may have been renewed
+        return Context(
+            whole(runtime.settings, row),
+            runtime.settings,
+            runtime.clock,
+            wanted.terms,
+            self._stop_event,
+            wanted.queries,
+            wanted.mentions_only,
+        )
 
 
 class Listener:
@@ -185,15 +203,22 @@ class Listener:
 
     def _follow(self, rows: dict[int, tables.Source]) -> None:
         """Start and stop threads so that exactly these sources are heard, with their present settings."""
-        terms = self.matcher.terms()
+        wishes = self._wishes(rows)
         for source_id, one in self._hearing.items():
             row = rows.get(source_id)
-            if row is None or _setting(row, terms) != one.setting:
+            if row is None or _setting(row, wishes[source_id]) != one.setting:
                 one.halt()  # and starts anew, if it should, once it has ended
         for source_id, row in rows.items():
             if source_id not in self._hearing:
-                one = self._hearing[source_id] = _Hearing(self, row, _setting(row, terms))
+                one = self._hearing[source_id] = _Hearing(self, row, _setting(row, wishes[source_id]))
                 one.start()
+
+    def _wishes(self, rows: dict[int, tables.Source]) -> dict[int, Wish]:
+        """What each source has to ask its platform for, as far as its budget still allows."""
+        with self.runtime.db.read() as db:
+            levels = {one.id: budget.level(db, one, self.runtime.clock.now()) for one in rows.values()}
+            wishes = {level: wish(db, self.matcher, level) for level in set(levels.values())}
+        return {source_id: wishes[level] for source_id, level in levels.items()}
 
     def _beat(self) -> None:
         now = self.runtime.clock.monotonic()
@@ -216,8 +241,8 @@ def listen(runtime: Runtime, stop: threading.Event, look_seconds: float = LOOK_S
         listener.end()
 
 
-def _setting(row: tables.Source, terms: tuple[str, ...]) -> _Setting:
-    return _Setting(row.kind, row.name, row.brand_id, repr(sorted(row.settings.items())), terms)
+def _setting(row: tables.Source, wanted: Wish) -> _Setting:
+    return _Setting(row.kind, row.name, row.brand_id, repr(sorted(row.settings.items())), row.credentials, wanted)
 
 
 def _switch(db: Session) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import ClassVar
 
 import pytest
 from sqlalchemy import select
@@ -14,44 +13,13 @@ from core import tables
 from core.clock import HeldClock
 from core.errors import BadInput, GiveUp, RetryLater
 from core.runtime import Runtime
-from core.types import Page, Permission
+from core.types import Page
 from listener.matching import BrandMatcher
-from listener.source import Context, Field
 from listener.step import LONGEST_BACKOFF, Next, step
 from tests.conftest import NudgeList
 from tests.listener import made
 from tests.listener.made import post
-
-
-class Told:
-    """A source that does what it is told, and notes the cursors that it was asked with."""
-
-    kind: ClassVar[str] = "x"
-    title: ClassVar[str] = "X"
-    about: ClassVar[str] = ""
-    fields: ClassVar[tuple[Field, ...]] = ()
-    steps: ClassVar[tuple[str, ...]] = ()
-    poll_seconds: ClassVar[float] = 60
-    silent_seconds: ClassVar[float | None] = None
-    reply: ClassVar[Permission] = Permission("no", "")
-
-    def __init__(self, context: Context | None = None, *answers: Page | Exception) -> None:
-        self.answers, self.asked = list(answers), list[str | None]()
-
-    def fetch(self, cursor: str | None) -> Page:
-        self.asked.append(cursor)
-        answer = self.answers.pop(0) if self.answers else Page()
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def close(self) -> None:
-        pass
-
-
-class NeverSilent(Told):
-    silent_seconds: ClassVar[float | None] = 60
-    poll_seconds: ClassVar[float] = 0
+from tests.listener.told import NeverSilent, Told
 
 
 @pytest.fixture
