@@ -77,7 +77,8 @@ class Rejected:
 class Page:
     """One answer of a source: what it heard, and the cursor from which to go on once all of it is stored.
 
-    `more` asks to be called again at once. `deleted` are native ids that the platform says are gone;
+    `more` asks to be called again at once. `deleted` are native ids that the platform says are gone, the first of
+    them since `deleted_since` at the earliest (None: just now);
     `edited` are mentions whose text replaces what we hold; one that we do not hold is heard as new. `reposts`
     counts new reposts and quotes per native id. `gaps` are spans that this fetch could not cover and the cursor
     never will.
@@ -93,6 +94,7 @@ class Page:
     cursor: str | None = None
     more: bool = False
     deleted: tuple[str, ...] = ()
+    deleted_since: datetime | None = None
     deleted_authors: tuple[str, ...] = ()
     edited: tuple[Mention, ...] = ()
     reposts: Mapping[str, int] = field(default_factory=dict)

@@ -293,11 +293,11 @@ def _forget(db: Session, clock: Clock, platform: str, page: Page) -> int:
     for ids in chunks(sorted(map(short_id, page.deleted))):
         wanted = select(mention.id).where(mention.platform == platform, mention.native_id.in_(ids))
         gone += db.scalars(wanted.where(mention.deleted_at.is_(None)))
-    count = forget_mentions(db, clock, gone)
+    count = forget_mentions(db, clock, gone, asked_at=page.deleted_since)
     authors: list[int] = []
     for ids in chunks(sorted(map(short_id, page.deleted_authors))):
         authors += db.scalars(select(author.id).where(author.platform == platform, author.native_id.in_(ids)))
-    return count + forget_authors(db, clock, authors)
+    return count + forget_authors(db, clock, authors, asked_at=page.deleted_since)
 
 
 def _store_progress(db: Session, source: tables.Source, page: Page, now: datetime, new: int) -> None:

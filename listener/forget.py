@@ -6,12 +6,14 @@ what no longer says anything about anybody: that there was a mention, when, its 
 that it is never stored again. Cases that nothing is left of are closed, with an audit row that says why. An author
 of whom no mention is left is emptied too.
 
-Audit rows hold no text (responder/states.py) and are kept.
+Audit rows hold no text (responder/states.py) and are kept. That something was forgotten, and how soon, is recorded
+without saying what (tables.Forgetting).
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -35,9 +37,14 @@ _QUOTE = 3
 """So many words in a row that the author wrote as well make a quote."""
 
 
-def forget_mentions(db: Session, clock: Clock, ids: Iterable[int], why: str = GONE) -> int:
-    """Empty these mentions and everything made from them; how many were not empty before."""
-    return sum(_forget(db, clock, part, why) for part in chunks(sorted(ids)))
+def forget_mentions(
+    db: Session, clock: Clock, ids: Iterable[int], why: str = GONE, asked_at: datetime | None = None
+) -> int:
+    """Empty these mentions and everything made from them; how many were not empty before.
+
+    `asked_at` is since when they should have been gone (None: just now), for the record.
+    """
+    return sum(_forget(db, clock, part, why, asked_at or clock.now()) for part in chunks(sorted(ids)))
 
 
 def forget_author(db: Session, clock: Clock, platform: str, handle: str) -> int:
@@ -48,12 +55,14 @@ def forget_author(db: Session, clock: Clock, platform: str, handle: str) -> int:
     return forget_authors(db, clock, list(db.scalars(mine.where(named))), ERASED)
 
 
-def forget_authors(db: Session, clock: Clock, author_ids: Iterable[int], why: str = GONE) -> int:
+def forget_authors(
+    db: Session, clock: Clock, author_ids: Iterable[int], why: str = GONE, asked_at: datetime | None = None
+) -> int:
     """Empty everything by these authors, by id; how many mentions that were."""
     count, mention = 0, tables.Mention
     for part in chunks(sorted(author_ids)):
         wanted = select(mention.id).where(mention.author_id.in_(part), mention.deleted_at.is_(None))
-        count += forget_mentions(db, clock, list(db.scalars(wanted)), why)
+        count += forget_mentions(db, clock, list(db.scalars(wanted)), why, asked_at)
         _empty_authors(db, part)
     return count
 
@@ -65,9 +74,9 @@ def forget_older_than(db: Session, clock: Clock, when: datetime) -> int:
     return forget_mentions(db, clock, list(db.scalars(old)), EXPIRED)
 
 
-def _forget(db: Session, clock: Clock, ids: Sequence[int], why: str) -> int:
-    mention = tables.Mention
-    wanted = select(mention.id, mention.text, mention.author_id, tables.Author.handle, tables.Author.name)
+def _forget(db: Session, clock: Clock, ids: Sequence[int], why: str, asked_at: datetime) -> int:
+    mention, author = tables.Mention, tables.Author
+    wanted = select(mention.id, mention.platform, mention.text, mention.author_id, author.handle, author.name)
     rows = db.execute(
         wanted.join(mention.author)
         .where(mention.id.in_(ids), mention.deleted_at.is_(None))
@@ -87,6 +96,9 @@ def _forget(db: Session, clock: Clock, ids: Sequence[int], why: str) -> int:
         waiting.done(db, stage, live)
     _close_cases(db, clock, live, why)
     _empty_authors(db, sorted({row.author_id for row in rows}))
+    for platform, number in sorted(Counter(row.platform for row in rows).items()):
+        done = {"asked_at": asked_at, "done_at": clock.now(), "mentions": number}
+        db.add(tables.Forgetting(platform=platform, why=why, **done))
     return len(live)
 
 

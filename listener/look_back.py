@@ -66,13 +66,15 @@ class _Looking:
         """Ask for those that were looked at longest ago. With none left, look again after a tenth of the time."""
         now, mention = self.runtime.clock.now(), tables.Mention
         old = now - timedelta(seconds=source.recheck_seconds)
-        wanted = select(mention.id, mention.native_id).where(mention.platform == kind, mention.checked_at <= old)
+        columns = select(mention.id, mention.native_id, mention.checked_at)
+        wanted = columns.where(mention.platform == kind, mention.checked_at <= old)
         with self.runtime.db.read() as db:
             held = db.execute(
                 wanted.where(mention.deleted_at.is_(None)).order_by(mention.checked_at).limit(source.recheck_ids)
             ).all()
         page = source.recheck([one.native_id for one in held]) if held else Page()
-        with self._storing(page) as (db, row):
+        since = min((one.checked_at for one in held if one.checked_at), default=None)
+        with self._storing(replace(page, deleted_since=since)) as (db, row):
             checked = update(mention).where(mention.id.in_([one.id for one in held])).values(checked_at=now)
             db.execute(checked, execution_options={"synchronize_session": False})
             wait = timedelta(seconds=source.recheck_seconds / 10 if len(held) < source.recheck_ids else 0)

@@ -10,8 +10,10 @@ import pytest
 from sqlalchemy import select
 
 from core import tables, waiting
+from core.clock import HeldClock
 from core.runtime import Runtime
 from core.setaside import set_aside
+from core.types import Page
 from listener.forget import ERASED, forget_author, forget_mentions, forget_older_than, unquoted
 from tests.listener import made
 from tests.listener.made import post
@@ -219,3 +221,23 @@ def test_the_reason_is_kept_in_the_audit(runtime: Runtime, brand_id: int) -> Non
     with runtime.db.write() as db:
         forget_author(db, runtime.clock, "x", "ann")
     assert actions(runtime) == [("gone", ERASED)]
+
+
+def test_that_something_was_forgotten_is_recorded_without_saying_what(
+    runtime: Runtime, brand_id: int, clock: HeldClock
+) -> None:
+    source_id = made.source(runtime, brand_id=brand_id)
+    made.store(runtime, source_id, [post(1), post(2), post(3)])
+    asked = clock.now()
+    clock.advance(60)
+    made.store(runtime, source_id, Page(deleted=("1", "2", "77"), deleted_since=asked))
+    made.store(runtime, source_id, Page(deleted=("1",)))
+    with runtime.db.read() as db:
+        (row,) = db.scalars(select(tables.Forgetting))
+    assert (row.platform, row.why, row.asked_at, row.done_at, row.mentions) == (
+        "x",
+        "deleted by its author",
+        asked,
+        clock.now(),
+        2,
+    )
