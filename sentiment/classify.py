@@ -50,15 +50,15 @@ def classify_lines(
 
 
 def as_json(verdict: Verdict) -> dict[str, object]:
-    """A verdict in the shape of the contract. Heads that the model lacks are null."""
+    """A verdict in the shape of the contract. What the model does not judge has the label or score null."""
     return {
         "language": verdict.language,
         "sentiment": {"label": verdict.sentiment, "scores": _rounded(verdict.scores)},
         "complaint": {"label": verdict.complaint, "score": _short(verdict.complaint_score)},
-        "emotion": verdict.emotion and {"label": verdict.emotion, "scores": _rounded(verdict.emotions)},
-        "irony": None if verdict.irony is None else {"score": _short(verdict.irony)},
-        "offensive": None if verdict.offensive is None else {"score": _short(verdict.offensive)},
-        "intent": verdict.intent and {"label": verdict.intent, "scores": _rounded(verdict.intents)},
+        "emotion": {"label": verdict.emotion, "scores": _rounded(verdict.emotions)},
+        "irony": {"score": _short(verdict.irony)},
+        "offensive": {"score": _short(verdict.offensive)},
+        "intent": {"label": verdict.intent, "scores": _rounded(verdict.intents)},
         "model": verdict.model,
     }
 

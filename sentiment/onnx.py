@@ -8,104 +8,26 @@ their largest value, which in a batch would be a neighbour's.
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.types import UNSUPPORTED, Verdict
-from sentiment.classifier import ModelUnusable
+from sentiment.description import REMEDY, Description, Floats, ModelDamaged
 from sentiment.language import UNDETERMINED, identify
 from sentiment.text import normalise, says_something
-
-Floats = NDArray[np.float32]
 
 REMEMBERED = 4096
 """Embeddings of the texts that were read last are kept (6 MB): whoever suggests a reply asks for them soon after."""
 
-
-class ModelDamaged(ModelUnusable):
-    """A file of the model is not what its description says."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """How to read the complaint head: `sigmoid(scale * (logit of yes - logit of no) + shift)` is the probability.
-
-    It is set so that 0.5 is the best place to decide; strictly between `unsure` (low, high) nobody should.
-    """
-
-    scale: float
-    shift: float
-    unsure: tuple[float, float]
-
-    def decide(self, logits: Floats) -> tuple[bool | None, float]:
-        """The label, None for unsure, and the probability."""
-        lean = float(logits[1] - logits[0])
-        chance = 1 / (1 + math.exp(-(self.scale * lean + self.shift)))
-        low, high = self.unsure
-        return (None if low < chance < high else chance >= high), chance
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What model.json says: how to read the graph's outputs, and the SHA-256 of each file.
-
-    `complaint` is None for a model that was made without complaints: it is unsure of every text.
-    """
-
-    name: str
-    version: str
-    length: int
-    width: int
-    labels: tuple[str, ...]
-    temperature: float
-    complaint: Decision | None
-    files: Mapping[str, str]
-
-    @classmethod
-    def read(cls, folder: Path) -> Description:
-        """The description of the model in `folder`."""
-        path = folder / "model.json"
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            sentiment, complaint = found["sentiment"], found["complaint"]
-            return cls(
-                name=found["name"],
-                version=found["version"],
-                length=found["length"],
-                width=found["width"],
-                labels=tuple(sentiment["labels"]),
-                temperature=sentiment["temperature"],
-                complaint=complaint and Decision(complaint["scale"], complaint["shift"], tuple(complaint["unsure"])),
-                files=found["files"],
-            )
-        except OSError as error:
-            raise ModelUnusable(
-                f"no model in {folder}: cannot read {path.name} ({error.strerror}). {_REMEDY}"
-            ) from error
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise ModelDamaged(f"{path} does not describe a model ({error!r}). {_REMEDY}") from error
-
-
-_REMEDY = "Install Ripplewatch again, or make the model anew with `ripplewatch train`."
-
-
-class _Output(NamedTuple):
-    """The graph's three outputs for one text."""
-
-    sentiment: Floats
-    complaint: Floats
-    embedding: Floats
+Output = Mapping[str, Floats]
+"""What the graph says of one text: logits per head, and the embedding."""
 
 
 class OnnxClassifier:
@@ -138,41 +60,69 @@ class OnnxClassifier:
         with self._recent_lock:
             known = {text: self._recent[text] for text in ready if text in self._recent}
         outputs = self._run({text for text in ready if text and text not in known})
-        vectors = known | {text: output.embedding for text, output in outputs.items()}
+        vectors = known | {text: output["embedding"] for text, output in outputs.items()}
         nothing = np.zeros(self._described.width, dtype=np.float32)
         rows = [vectors.get(text, nothing) for text in ready]
         return np.stack(rows) if rows else nothing[None][:0]
 
-    def _verdict(self, language: str, english: bool, output: _Output | None) -> Verdict:
+    def _verdict(self, language: str, english: bool, output: Output | None) -> Verdict:
         described = self._described
         if not english:
             return Verdict(self.name, language, UNSUPPORTED, {}, None, None)
         if output is None:
-            scores = {label: float(label == "neutral") for label in described.labels}
-            return Verdict(self.name, UNDETERMINED, "neutral", scores, complaint=False, complaint_score=0.0)
-        spread = np.exp((output.sentiment - output.sentiment.max()) / described.temperature)
-        scores = {label: float(share) for label, share in zip(described.labels, spread / spread.sum(), strict=True)}
-        complaint, chance = described.complaint.decide(output.complaint) if described.complaint else (None, None)
-        return Verdict(self.name, language, max(scores, key=lambda label: scores[label]), scores, complaint, chance)
+            return self._nothing()
+        scores = described.sentiment.shares(output["sentiment"])
+        complaint, chance = described.complaint.decide(output["complaint"]) if described.complaint else (None, None)
+        emotions = described.emotion.shares(output["emotion"]) if described.emotion else {}
+        intents = described.intent.shares(output["intent"]) if described.intent else {}
+        return Verdict(
+            self.name,
+            language,
+            _likeliest(scores) or "",
+            scores,
+            complaint,
+            chance,
+            emotion=_likeliest(emotions),
+            emotions=emotions,
+            irony=described.irony.of(output["irony"]) if described.irony else None,
+            offensive=described.offensive.of(output["offensive"]) if described.offensive else None,
+            intent=_likeliest(intents),
+            intents=intents,
+        )
 
-    def _run(self, texts: set[str]) -> dict[str, _Output]:
+    def _nothing(self) -> Verdict:
+        """Of a text without content: neutral, and nothing else that anyone could say of it."""
+        scores = {label: float(label == "neutral") for label in self._described.sentiment.labels}
+        return Verdict(
+            self.name,
+            UNDETERMINED,
+            "neutral",
+            scores,
+            complaint=False,
+            complaint_score=0.0,
+            irony=0.0 if self._described.irony else None,
+            offensive=0.0 if self._described.offensive else None,
+        )
+
+    def _run(self, texts: set[str]) -> dict[str, Output]:
         """The graph's outputs for each text. The longest go first, so that the threads end together."""
         ordered = sorted(texts)
         encoded = self._tokenizer.encode_batch_fast(ordered)
         work = sorted(zip(ordered, (piece.ids for piece in encoded), strict=True), key=lambda item: -len(item[1]))
         session = self._loaded()
+        names = [output.name for output in session.get_outputs()]
         if self._threads == 1 or len(work) < 2:
-            found = {text: _pass(session, ids) for text, ids in work}
+            found = {text: _pass(session, names, ids) for text, ids in work}
         else:
             with ThreadPoolExecutor(min(self._threads, len(work))) as pool:
-                outputs = pool.map(lambda item: _pass(session, item[1]), work)
+                outputs = pool.map(lambda item: _pass(session, names, item[1]), work)
                 found = {text: output for (text, _), output in zip(work, outputs, strict=True)}
         self._remember(found)
         return found
 
-    def _remember(self, found: Mapping[str, _Output]) -> None:
+    def _remember(self, found: Mapping[str, Output]) -> None:
         with self._recent_lock:
-            self._recent.update((text, output.embedding) for text, output in found.items())
+            self._recent.update((text, output["embedding"]) for text, output in found.items())
             for oldest in list(self._recent)[: max(0, len(self._recent) - REMEMBERED)]:
                 del self._recent[oldest]
 
@@ -200,14 +150,18 @@ def check(path: Path, expected: str) -> None:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ModelDamaged(f"{path} cannot be read ({error.strerror}). {_REMEDY}") from error
+        raise ModelDamaged(f"{path} cannot be read ({error.strerror}). {REMEDY}") from error
     if found != expected:
-        raise ModelDamaged(f"{path} is damaged: its SHA-256 should be {expected} and is {found}. {_REMEDY}")
+        raise ModelDamaged(f"{path} is damaged: its SHA-256 should be {expected} and is {found}. {REMEDY}")
 
 
-def _pass(session: Any, ids: Sequence[int]) -> _Output:
-    outputs = session.run(None, {"input_ids": np.array([ids], dtype=np.int64)})
-    return _Output(*(output[0] for output in outputs))
+def _likeliest(shares: Mapping[str, float]) -> str | None:
+    return max(shares, key=lambda label: shares[label]) if shares else None
+
+
+def _pass(session: Any, names: Sequence[str], ids: Sequence[int]) -> Output:
+    outputs = session.run(names, {"input_ids": np.array([ids], dtype=np.int64)})
+    return {name: output[0] for name, output in zip(names, outputs, strict=True)}
 
 
 def _open_session(path: Path) -> Any:

@@ -29,6 +29,8 @@ _LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _HANDLE = re.compile(r"(?<![\w.])@\w+(?:[.-]\w+)*(?:@\w+(?:[.-]\w+)*)?")
 _HANDLES = re.compile(r"@user(?:\s+@user)+")
 _PLACEHOLDER = re.compile(r"@user|\bhttp\b")
+_HASHTAG = re.compile(r"#\w+")
+_HUMP = re.compile(r"(?<=[a-z]{2})(?=[A-Z])|(?<=[^\W_])_+(?=[^\W_])")
 _STRETCH = re.compile(r"(.)\1{3,}", re.DOTALL)
 _PICTURE = re.compile(r"([\u2600-\u27BF\u2B50\U0001F000-\U0001FAFF])\1*")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
@@ -39,8 +41,8 @@ def normalise(text: str) -> str:
     """One line as the model reads it: `@user` for names, `http` for links, emoji as their Unicode names.
 
     Entities and `\\uXXXX` escapes left by careless exports are decoded, invisible characters dropped, styled
-    letters made plain, stretched ones (`sooooo`) shortened to three. Text beyond LONGEST characters is cut first, so
-    that the cost of a hostile text is bounded.
+    letters made plain, stretched ones (`sooooo`) shortened to three, hashtags (`#BrokenAgain`) taken apart. Text
+    beyond LONGEST characters is cut first, so that the cost of a hostile text is bounded.
     """
     text = text[:LONGEST]
     if "\\u" in text:
@@ -51,6 +53,8 @@ def normalise(text: str) -> str:
     if not text.isascii():
         text = _plain(text)
     text = _HANDLE.sub("@user", _LINK.sub("http", text))
+    if "#" in text:
+        text = _HASHTAG.sub(lambda found: _HUMP.sub(" ", found[0]), text)
     text = _STRETCH.sub(r"\1\1\1", _HANDLES.sub("@user", text))
     return _SPACE.sub(" ", text).strip()
 

@@ -1,28 +1,53 @@
 """Turns logits into honest probabilities, and decides between which of them nobody should decide.
 
-All is set on rows that were not trained on, by the likelihood of their labels; every class weighs the same, so that
-0.5 is the best place to decide for the measures that weigh them the same (macro-recall, macro-F1).
+All is set on rows that were not trained on, by the likelihood of their labels. For a yes or no both classes weigh the
+same, so that 0.5 is the best place to decide for the measures that weigh them the same (macro-F1).
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from sentiment.train.data import LABELS
 
-UNSURE = 0.06
+Floats = NDArray[np.float32]
+Labels = NDArray[np.int64]
+
+UNSURE = 0.09
 """Share of the tuning rows for which the model should rather not decide whether they are complaints."""
 
 
-def fit_temperature(logits: Floats, labels: NDArray[np.int64]) -> float:
+def reading(head: str, logits: Floats, labels: Labels) -> dict[str, Any]:
+    """How to read a head's logits, as model.json says it (see `sentiment/description.py`)."""
+    if len(LABELS[head]) > 2:
+        return {"labels": list(LABELS[head]), "temperature": fit_temperature(logits, labels)}
+    lean = logits[:, 1] - logits[:, 0]
+    scale, shift = fit_sigmoid(lean, labels)
+    found: dict[str, Any] = {"scale": scale, "shift": shift}
+    if head == "complaint":
+        found["unsure"] = fit_unsure(1 / (1 + np.exp(-(scale * lean + shift))))
+    return found
+
+
+def read_as(found: dict[str, Any], logits: Floats) -> Floats:
+    """The probability of each class, read as `reading` says."""
+    if "temperature" in found:
+        spread = np.exp((logits - logits.max(1, keepdims=True)) / found["temperature"])
+        return np.asarray(spread / spread.sum(1, keepdims=True))
+    chance = 1 / (1 + np.exp(-(found["scale"] * (logits[:, 1] - logits[:, 0]) + found["shift"])))
+    return np.stack([1 - chance, chance], axis=1)
+
+
+def fit_temperature(logits: Floats, labels: Labels) -> float:
     """The divisor of the logits under which their softmax is likeliest to have made the labels."""
-    weight = (1 / np.bincount(labels, minlength=logits.shape[1]))[labels]
     candidates = np.linspace(0.3, 4.0, 371)
-    return round(float(min(candidates, key=lambda divisor: _surprise(logits / divisor, labels, weight))), 2)
+    return round(float(min(candidates, key=lambda divisor: _surprise(logits / divisor, labels))), 2)
 
 
-def fit_sigmoid(lean: Floats, labels: NDArray[np.int64]) -> tuple[float, float]:
+def fit_sigmoid(lean: Floats, labels: Labels) -> tuple[float, float]:
     """Scale and shift for which `sigmoid(scale * lean + shift)` fits the labels (Platt), by Newton's steps."""
     weight = (len(labels) / 2 / np.bincount(labels, minlength=2))[labels]
     inputs = np.stack([lean.astype(np.float64), np.ones(len(lean))], axis=1)
@@ -43,7 +68,6 @@ def fit_unsure(chances: Floats) -> tuple[float, float]:
     return round(0.5 - half, 3), round(0.5 + half, 3)
 
 
-def _surprise(logits: Floats, labels: NDArray[np.int64], weight: NDArray[np.float64]) -> float:
+def _surprise(logits: Floats, labels: Labels) -> float:
     shifted = logits - logits.max(1, keepdims=True)
-    chosen = shifted[np.arange(len(labels)), labels] - np.log(np.exp(shifted).sum(1))
-    return -float(np.sum(weight * chosen))
+    return -float(np.mean(shifted[np.arange(len(labels)), labels] - np.log(np.exp(shifted).sum(1))))

@@ -10,6 +10,7 @@ activations are scaled at run time by their largest value.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-
-from sentiment.train.network import HEADS
 
 Floats = NDArray[np.float32]
 
@@ -31,12 +30,12 @@ MICROSOFT = "com.microsoft"
 """The domain of onnxruntime's own operators."""
 
 
-def export(weights: Mapping[str, Floats], layers: int, heads: int, path: Path) -> None:
-    """Write the graph: input_ids (rows x length, no padding) -> sentiment, complaint and embedding of each row."""
+def export(weights: Mapping[str, Floats], layers: int, attention_heads: int, path: Path) -> None:
+    """Write the graph: input_ids (rows x length, no padding) -> logits of every head, and embedding, of each row."""
     graph = _Graph(weights)
     states = graph.embed()
     for layer in range(layers):
-        states = graph.layer(states, f"encoder.encoder.layer.{layer}", heads)
+        states = graph.layer(states, f"encoder.encoder.layer.{layer}", attention_heads)
     graph.heads(states)
     model = graph.model()
     onnx.checker.check_model(model)
@@ -51,6 +50,8 @@ class _Graph:
         self._nodes: list[Any] = []
         self._constants: dict[str, Any] = {}
         self._width = len(weights["encoder.embeddings.LayerNorm.bias"])
+        found = (re.fullmatch(r"heads\.(\w+)\.bias", name) for name in weights)
+        self._heads = {name[1]: len(weights[name[0]]) for name in found if name}
 
     def embed(self) -> str:
         """Token ids to the first states: word, position and type, normalised. The word table is int8, by row."""
@@ -80,7 +81,7 @@ class _Graph:
         mean = self._node("ReduceMean", states, self._const("tokens", np.array([1])), keepdims=0)
         first = self._node("Gather", states, self._const("first", np.array(0)), axis=1)
         joined = self._node("Concat", first, mean, axis=-1)
-        for head in HEADS:
+        for head in self._heads:
             weight, bias = self._weight(f"heads.{head}.weight"), self._weight(f"heads.{head}.bias")
             self._node("Gemm", joined, weight, bias, output=head, transB=1)
         self._node("LpNormalization", mean, output="embedding", axis=-1, p=2)
@@ -90,7 +91,7 @@ class _Graph:
         inputs = [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["rows", "length"])]
         outputs = [
             helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows", size])
-            for name, size in {**HEADS, "embedding": self._width}.items()
+            for name, size in {**self._heads, "embedding": self._width}.items()
         ]
         graph = helper.make_graph(self._nodes, "judge", inputs, outputs, list(self._constants.values()))
         opsets = [helper.make_opsetid("", 18), helper.make_opsetid(MICROSOFT, 1)]

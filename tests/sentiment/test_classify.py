@@ -12,6 +12,7 @@ from core.types import Verdict
 from sentiment.classify import CHUNK, LONGEST, classify_lines
 from sentiment.lexicon import LexiconClassifier
 from sentiment.onnx import OnnxClassifier
+from sentiment.train.intents import INTENTS
 
 
 class FakeClassifier:
@@ -55,7 +56,14 @@ def test_an_answer_has_every_key_of_the_contract(bundled: OnnxClassifier) -> Non
     assert shown["sentiment"]["label"] == "negative"
     assert shown["complaint"]["label"] is True
     assert 0.5 < shown["complaint"]["score"] <= 1
-    assert [shown[head] for head in ("emotion", "irony", "offensive", "intent")] == [None] * 4
+    assert set(shown["emotion"]["scores"]) == {"anger", "joy", "optimism", "sadness"}
+    assert shown["emotion"]["label"] in shown["emotion"]["scores"]
+    assert set(shown["intent"]["scores"]) == set(INTENTS)
+    assert shown["intent"]["label"] == "fault"
+    for head in ("emotion", "intent"):
+        assert sum(shown[head]["scores"].values()) == pytest.approx(1, abs=1e-3)
+    for head in ("irony", "offensive"):
+        assert 0 <= shown[head]["score"] <= 1
 
 
 def test_a_model_without_complaints_says_unsure() -> None:
@@ -63,6 +71,8 @@ def test_a_model_without_complaints_says_unsure() -> None:
     answers = list(classify_lines(lines, LexiconClassifier(), "-", strict=True, report=lambda *_: None))
     assert [answer["complaint"] for answer in answers] == [{"label": None, "score": None}] * 2
     assert answers[1]["sentiment"] == {"label": "unsupported", "scores": {}}
+    assert answers[1]["emotion"] == answers[1]["intent"] == {"label": None, "scores": {}}
+    assert answers[1]["irony"] == answers[1]["offensive"] == {"score": None}
 
 
 def test_a_model_with_more_heads_has_them_in_the_answer() -> None:

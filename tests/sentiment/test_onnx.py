@@ -17,7 +17,8 @@ from tokenizers import Tokenizer
 
 from core.types import SENTIMENTS, UNSUPPORTED
 from sentiment.classifier import BUNDLED, ModelUnusable, load
-from sentiment.onnx import ModelDamaged, OnnxClassifier
+from sentiment.description import ModelDamaged
+from sentiment.onnx import OnnxClassifier
 
 COMPLAINTS = [
     "@TelcoHelp my internet has been down for three days and nobody answers. Fix this now!",

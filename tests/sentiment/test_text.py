@@ -23,6 +23,7 @@ from sentiment.text import LONGEST, normalise, wording
         ("😡😡😡 again", "pouting face again"),
         ("👍🏽 thanks", "thumbs up sign thanks"),
         ("𝗪𝗼𝗿𝘀𝘁 service", "Worst service"),
+        ("#BrokenAgain #never_again #iPhone #FAIL", "#Broken Again #never again #iPhone #FAIL"),
         ("line one\r\n\n\tline two ", "line one line two"),
         ("half \ud83d a character", "half a character"),
         ("", ""),
