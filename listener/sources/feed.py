@@ -1,10 +1,13 @@
 """Feeds: RSS and Atom of blogs, news, forums, review sites and alert services.
 
 A feed is fetched again with its ETag and Last-Modified, and read whole each time: what is known already is stored
-once. An address that a person typed (or that another server redirects to) must not reach into our own network:
-every hop's host is resolved here, refused if any of its addresses is not public, and connected to by the very
-address that was looked at, so that a name cannot point elsewhere a moment later. Size, redirects and time are
-limited; feedparser reads bytes and never fetches.
+once. A feed shows only its newest entries; where none is left of those that it showed before, some may have come and
+gone in between, and that is a gap.
+
+An address that a person typed (or that another server redirects to) must not reach into our own network: every hop's
+host is resolved here, refused if any of its addresses is not public, and connected to by the very address that was
+looked at, so that a name cannot point elsewhere a moment later. Size, redirects and time are limited; feedparser
+reads bytes and never fetches.
 """
 
 from __future__ import annotations
@@ -14,20 +17,21 @@ import hashlib
 import ipaddress
 import json
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any, ClassVar
 from urllib.parse import SplitResult, urljoin, urlsplit
+from xml.sax import SAXException
 
 import feedparser
 import httpx2
 
 from core.errors import BadInput, GiveUp, RetryLater
 from core.log import redact
-from core.types import Author, Mention, Page, Permission
+from core.types import Author, Mention, Page, Permission, Span
 from listener.http import check
 from listener.markup import plain_text
 from listener.source import Context, Field
@@ -36,23 +40,34 @@ MAX_REDIRECTS = 5
 TOTAL_SECONDS = 60.0
 """For one feed with all its redirects, however slowly its bytes drip."""
 _ERROR_BYTES = 2_000
+_SHOWN = 50
+"""Entries at the top of a feed by which it is known again."""
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 @dataclass(frozen=True, slots=True)
-class _Validators:
-    """What the server gave us to ask whether anything is new; kept as the cursor."""
+class _Seen:
+    """The cursor: what the server gave us to ask whether anything is new, what the feed showed last, and when."""
 
     etag: str = ""
     modified: str = ""
+    shown: tuple[str, ...] = ()
+    at: str = ""
 
     @classmethod
-    def read(cls, cursor: str | None) -> _Validators:
-        return cls(**json.loads(cursor)) if cursor else cls()
+    def read(cls, cursor: str | None) -> _Seen:
+        given = json.loads(cursor) if cursor else {}
+        return cls(**(given | {"shown": tuple(given.get("shown", ()))}))
 
     def headers(self) -> dict[str, str]:
         wanted = {"If-None-Match": self.etag, "If-Modified-Since": self.modified}
         return {name: value for name, value in wanted.items() if value}
+
+    def gaps(self, shown: Sequence[str], now: datetime) -> tuple[Span, ...]:
+        """What may have been missed, if the feed now shows nothing of what it showed before."""
+        if not self.shown or not shown or set(self.shown) & set(shown):
+            return ()
+        return (Span(datetime.fromisoformat(self.at), now, "the feed shows nothing any more of what it showed before"),)
 
 
 class Feed:
@@ -81,15 +96,15 @@ class Feed:
     def fetch(self, cursor: str | None) -> Page:
         """All entries of the feed, unless the server says that nothing has changed."""
         deadline = self._context.clock.monotonic() + TOTAL_SECONDS
-        url, validators = self._url, _Validators.read(cursor)
+        url, seen = self._url, _Seen.read(cursor)
         for _ in range(MAX_REDIRECTS + 1):
-            with self._asked(url, validators) as response:
+            with self._asked(url, seen) as response:
                 if response.status_code == httpx2.codes.NOT_MODIFIED:
                     return Page(cursor=cursor)
                 if response.has_redirect_location:
                     url = urljoin(url, response.headers["location"])
                     continue
-                return self._page(url, response, self._body(response, deadline))
+                return self._page(url, response, self._body(response, deadline), seen)
         raise GiveUp(f"the feed redirects more than {MAX_REDIRECTS} times")
 
     def close(self) -> None:
@@ -97,7 +112,7 @@ class Feed:
         self._http.close()
 
     @contextmanager
-    def _asked(self, url: str, validators: _Validators) -> Iterator[httpx2.Response]:
+    def _asked(self, url: str, seen: _Seen) -> Iterator[httpx2.Response]:
         """The answer of one hop, its body not yet read."""
         parts = _web_address(url, GiveUp)
         host, address = parts.hostname or "", self._address(parts.hostname or "", parts.port or _port(parts.scheme))
@@ -107,7 +122,7 @@ class Feed:
             "Host": asked.netloc.decode("ascii"),
             "User-Agent": "ripplewatch",
             "Accept": "application/atom+xml, application/rss+xml, application/xml;q=0.9, */*;q=0.1",
-        } | validators.headers()
+        } | seen.headers()
         try:
             with self._http.stream(
                 "GET", pinned, headers=headers, extensions={"sni_hostname": asked.raw_host.decode("ascii")}
@@ -150,7 +165,7 @@ class Feed:
                 raise RetryLater("stopping")
         return bytes(body[:most])
 
-    def _page(self, url: str, response: httpx2.Response, body: bytes) -> Page:
+    def _page(self, url: str, response: httpx2.Response, body: bytes, before: _Seen) -> Page:
         host, now = urlsplit(url).hostname or url, self._context.clock.now()
         check(response, host, now, body.decode(errors="replace"))
         headers = {"content-type": response.headers.get("content-type", ""), "content-location": url}
@@ -161,9 +176,27 @@ class Feed:
         if not feed.entries and (feed.bozo or not feed.get("version")):
             why = feed.get("bozo_exception") or "it is something else"
             raise RetryLater(f"what {host} sends cannot be read as a feed: {why}", after=900)
-        mentions = (_mention(entry, feed.feed, url, now) for entry in feed.entries)
-        validators = _Validators(response.headers.get("etag", ""), response.headers.get("last-modified", ""))
-        return Page(tuple(one for one in mentions if one), json.dumps(asdict(validators)))
+        mentions = tuple(one for entry in feed.entries if (one := _mention(entry, feed.feed, url, now)))
+        if isinstance(feed.get("bozo_exception"), SAXException):  # it may have lost its end: ask for all of it again
+            return Page(mentions, json.dumps(asdict(replace(before, etag="", modified=""))), events=_events(mentions))
+        names = [hashlib.sha256(one.native_id.encode()).hexdigest()[:12] for one in _newest_first(mentions)]
+        seen = _Seen(
+            response.headers.get("etag", ""),
+            response.headers.get("last-modified", ""),
+            tuple(names[:_SHOWN]),
+            before.at,
+        )
+        seen = before if seen == before else replace(seen, at=now.isoformat())
+        gaps = before.gaps(names, now)
+        return Page(mentions, json.dumps(asdict(seen)), gaps=gaps, events=_events(mentions))
+
+
+def _newest_first(mentions: tuple[Mention, ...]) -> list[Mention]:
+    return sorted(mentions, key=lambda mention: mention.created_at, reverse=True)
+
+
+def _events(mentions: tuple[Mention, ...]) -> dict[str, int]:
+    return {"entries": len(mentions)}
 
 
 def _web_address(url: str, error: type[BadInput | GiveUp]) -> SplitResult:
