@@ -1,0 +1,70 @@
+"""What a person sets for the x source, checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from core.errors import BadInput
+from listener.source import Field
+
+MODES = ("stream", "search", "mentions")
+REPOSTS = ("count", "skip")
+_HANDLE = re.compile(r"@?[A-Za-z0-9_]{1,15}")
+_TOKEN = re.compile(r"[!-~]{10,500}")
+
+FIELDS: tuple[Field, ...] = (
+    Field(
+        "bearer_token",
+        "Bearer token",
+        "Of your app, from X's developer console.",
+        secret=True,
+        example="AAAAAAAAAAAAAAAAAAAAAMLheAAAAAAA0",
+    ),
+    Field("accounts", "Your accounts", "Whose mentions are read, separated by commas.", example="acme, acmehelp"),
+    Field(
+        "mode",
+        "How to listen",
+        "stream: posts as they are written. search: once a minute. mentions: your mentions only, the cheapest.",
+        required=False,
+        example="stream",
+    ),
+    Field(
+        "reposts",
+        "Reposts",
+        "count: the stream also brings reposts, to see what spreads; each is billed as a post. skip: it does not.",
+        required=False,
+        example="count",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The settings of one x source. `accounts` are handles, without @ and in small letters."""
+
+    token: str = field(repr=False)
+    accounts: tuple[str, ...]
+    mode: str
+    reposts: bool
+
+    @classmethod
+    def read(cls, settings: Mapping[str, object]) -> Chosen:
+        """Raises BadInput that names the field."""
+        token = str(settings.get("bearer_token") or "").strip()
+        if not _TOKEN.fullmatch(token):
+            raise BadInput("Bearer token: enter the app's bearer token as X's developer console shows it")
+        handles = [one.strip() for one in str(settings.get("accounts") or "").split(",") if one.strip()]
+        if not handles or not all(_HANDLE.fullmatch(one) for one in handles):
+            raise BadInput("Your accounts: enter one handle of X or more, separated by commas, as in acme, acmehelp")
+        accounts = tuple(dict.fromkeys(one.lstrip("@").lower() for one in handles))
+        reposts = _choice(settings, "reposts", "Reposts", REPOSTS) == "count"
+        return cls(token, accounts, _choice(settings, "mode", "How to listen", MODES), reposts)
+
+
+def _choice(settings: Mapping[str, object], name: str, label: str, choices: tuple[str, ...]) -> str:
+    given = str(settings.get(name) or choices[0]).strip().lower()
+    if given not in choices:
+        raise BadInput(f"{label}: {given!r} is none of {', '.join(choices)}")
+    return given
