@@ -65,6 +65,7 @@ def http(script: Script) -> Iterator[Server]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # headers and body are two writes, and the second would wait for 40 ms
 
         def _answer(self) -> None:
             parts = urlsplit(self.path)

@@ -12,6 +12,7 @@ from pathlib import Path
 from websockets.sync.server import ServerConnection
 
 from tests import loopback
+from tests.listener.emulators import reddit
 
 _DATA = Path(__file__).parents[1] / "listener" / "data"
 _EVENTS = (_DATA / "bluesky" / "events_v1.jsonl").read_text(encoding="utf-8").splitlines()
@@ -47,7 +48,10 @@ def world() -> Iterator[World]:
         jetstream = stack.enter_context(loopback.websocket(_stream))
         algolia = stack.enter_context(loopback.http(_search))
         blog = stack.enter_context(loopback.http(lambda asked: loopback.Answer(body=_FEED.read_bytes())))
+        site = stack.enter_context(reddit.recordings())
         environment = {
+            "REDDIT_URL": site.url,
+            "REDDIT_OAUTH_URL": site.url,
             "BLUESKY_JETSTREAM_URL": jetstream.url,
             "HACKERNEWS_URL": algolia.url,
             "FEED_ALLOW_NETWORKS": "127.0.0.1/32",

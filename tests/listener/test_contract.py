@@ -22,6 +22,7 @@ from core.types import Page
 from listener.records import COLUMNS
 from listener.source import Context, Source, kinds, load, load_replier
 from tests.flow.recorded import World, world
+from tests.listener.emulators import reddit
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
@@ -66,6 +67,12 @@ SET_UPS = {
         datetime(2014, 6, 20, 4, tzinfo=UTC),
         lost_process={"hackernews_url": f"http://{CLOSED}"},
         terms=("google", "apple"),
+    ),
+    "reddit": SetUp(
+        lambda served, _: {**reddit.KEYS, "subreddits": "kakapo"},
+        datetime(2025, 6, 19, 17, tzinfo=UTC),
+        lost={**reddit.KEYS, "subreddits": "kakapo"},
+        lost_process={"reddit_url": f"http://{CLOSED}", "reddit_oauth_url": f"http://{CLOSED}"},
     ),
 }
 
