@@ -1,7 +1,7 @@
 """What platforms charge for what, as data: change it here when they change it.
 
 X since 2026-02, pay per use (docs.x.com, "Pricing"; as known in November 2026): each post read, each post of a mentions
-timeline read, and each post published; the last costs more when it carries a link.
+timeline read, each profile that comes with a post, and each post published; the last costs more when it carries a link.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ PRICES: Mapping[str, Mapping[str, int]] = {
     "x": {
         "post_read": 5_000,
         "own_mention_read": 1_000,
+        "user_read": 10_000,
         "post": 15_000,
         "post_with_link": 200_000,
     },

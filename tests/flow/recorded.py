@@ -12,7 +12,7 @@ from pathlib import Path
 from websockets.sync.server import ServerConnection
 
 from tests import loopback
-from tests.listener.emulators import reddit
+from tests.listener.emulators import reddit, x_server
 
 _DATA = Path(__file__).parents[1] / "listener" / "data"
 _EVENTS = (_DATA / "bluesky" / "events_v1.jsonl").read_text(encoding="utf-8").splitlines()
@@ -49,7 +49,9 @@ def world() -> Iterator[World]:
         algolia = stack.enter_context(loopback.http(_search))
         blog = stack.enter_context(loopback.http(lambda asked: loopback.Answer(body=_FEED.read_bytes())))
         site = stack.enter_context(reddit.recordings())
+        x = stack.enter_context(x_server.recordings())
         environment = {
+            "X_API_URL": x.url,
             "REDDIT_URL": site.url,
             "REDDIT_OAUTH_URL": site.url,
             "BLUESKY_JETSTREAM_URL": jetstream.url,

@@ -22,7 +22,7 @@ from core.types import Page
 from listener.records import COLUMNS
 from listener.source import Context, Source, kinds, load, load_replier
 from tests.flow.recorded import World, world
-from tests.listener.emulators import reddit
+from tests.listener.emulators import reddit, x, x_server
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
@@ -73,6 +73,12 @@ SET_UPS = {
         datetime(2025, 6, 19, 17, tzinfo=UTC),
         lost={**reddit.KEYS, "subreddits": "kakapo"},
         lost_process={"reddit_url": f"http://{CLOSED}", "reddit_oauth_url": f"http://{CLOSED}"},
+    ),
+    "x": SetUp(
+        lambda served, _: {"bearer_token": x.TOKEN, "accounts": "Twitter", "mode": "search"},
+        x_server.RECORDED,
+        lost={"bearer_token": x.TOKEN, "accounts": "Twitter"},
+        lost_process={"x_api_url": f"http://{CLOSED}"},
     ),
 }
 
