@@ -126,6 +126,7 @@ class _Hearing(threading.Thread):
             self._stop_event,
             wanted.queries,
             wanted.mentions_only,
+            row.id,
         )
 
 

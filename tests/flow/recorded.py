@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from websockets.sync.server import ServerConnection
 
 from tests import loopback
-from tests.listener.emulators import reddit, x_server
+from tests.listener.emulators import email, reddit, x_server
 
 _DATA = Path(__file__).parents[1] / "listener" / "data"
 _EVENTS = (_DATA / "bluesky" / "events_v1.jsonl").read_text(encoding="utf-8").splitlines()
@@ -38,6 +38,7 @@ class World:
     jetstream: loopback.Server
     algolia: loopback.Server
     blog: loopback.Server
+    mailbox: Mapping[str, str]
     environment: dict[str, str] = field(default_factory=dict)
 
 
@@ -49,6 +50,7 @@ def world() -> Iterator[World]:
         algolia = stack.enter_context(loopback.http(_search))
         blog = stack.enter_context(loopback.http(lambda asked: loopback.Answer(body=_FEED.read_bytes())))
         site = stack.enter_context(reddit.recordings())
+        mailbox = stack.enter_context(email.imap(email.three_mails()))
         x = stack.enter_context(x_server.recordings())
         environment = {
             "X_API_URL": x.url,
@@ -58,7 +60,7 @@ def world() -> Iterator[World]:
             "HACKERNEWS_URL": algolia.url,
             "FEED_ALLOW_NETWORKS": "127.0.0.1/32",
         }
-        yield World(jetstream, algolia, blog, environment)
+        yield World(jetstream, algolia, blog, mailbox, environment)
 
 
 def _stream(connection: ServerConnection, asked: loopback.Asked) -> None:

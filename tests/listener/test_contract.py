@@ -55,6 +55,11 @@ SET_UPS = {
         datetime(2026, 7, 4, 15, tzinfo=UTC),
         lost_process={"bluesky_jetstream_url": f"ws://{CLOSED}/subscribe"},
     ),
+    "email": SetUp(
+        lambda served, _: served.mailbox,
+        datetime(2026, 11, 20, tzinfo=UTC),
+        lost={"imap_host": "127.0.0.1", "imap_port": "9", "security": "none", "user": "ann", "password": "sesame"},
+    ),
     "feed": SetUp(
         lambda served, _: {"url": f"{served.blog.url}/feed"},
         datetime(2026, 11, 20, tzinfo=UTC),
