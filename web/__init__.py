@@ -6,9 +6,41 @@ from flask import Flask
 
 from core import secrets
 from core.runtime import Runtime
-from web import auth, brands, case, current, guide, health, inbox, people, playbook, security, setup, shell, sources
+from web import (
+    auth,
+    brands,
+    case,
+    coverage,
+    current,
+    deletions,
+    guide,
+    health,
+    inbox,
+    people,
+    playbook,
+    security,
+    setup,
+    shell,
+    source_setup,
+    sources,
+)
 
 _LARGEST_FORM = 1_000_000
+_PAGES = (
+    auth,
+    setup,
+    guide,
+    inbox,
+    case,
+    brands,
+    sources,
+    source_setup,
+    coverage,
+    deletions,
+    playbook,
+    people,
+    health,
+)
 
 
 def create_app(runtime: Runtime) -> Flask:
@@ -25,6 +57,7 @@ def create_app(runtime: Runtime) -> Flask:
     auth.init_app(app, runtime.clock)  # before CSRF: who is not signed in is asked to sign in, whatever they sent
     security.protect_forms(app)
     shell.init_app(app)
-    for page in (auth, setup, guide, inbox, case, brands, sources, playbook, people, health):
+    coverage.init_app(app)
+    for page in _PAGES:
         app.register_blueprint(page.pages)
     return app

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, current_app, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
@@ -73,8 +73,12 @@ def _around() -> dict[str, Any]:
 
 
 def _alarms() -> alarms.Alarms:
-    with current.runtime().db.read() as db:
-        return alarms.now(db)
+    """Looked at once per request, however often the page asks."""
+    if "alarms" not in g:
+        with current.runtime().db.read() as db:
+            g.alarms = alarms.now(db, current.runtime().clock.now())
+    found: alarms.Alarms = g.alarms
+    return found
 
 
 @pages.post("/theme")
@@ -93,7 +97,7 @@ def set_theme() -> ResponseReturnValue:
 @pages.get("/alarms")
 def show_alarms() -> ResponseReturnValue:
     """What needs a person now, for pages that stand open all day."""
-    return render_template("_alarms.html")
+    return render_template("_alarms.html", swapped=True)
 
 
 @pages.get("/keys")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -28,6 +28,7 @@ MOST_COUNTED = 1_000
 
 _OTHER_ACTIONS = {"open": "opened the case"}
 _PLATFORMS = {"x": "X", "hackernews": "Hacker News", "youtube": "YouTube"}
+_LONG_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60))
 _UNITS = (("min", 60), ("h", 3600), ("d", 86400))
 
 
@@ -49,6 +50,32 @@ def due(moment: datetime, now: datetime) -> str:
     """How much time is left until a moment, or how long ago it has passed."""
     left = (moment - now).total_seconds()
     return f"due in {span(left)}" if left >= 0 else f"{span(left)} overdue"
+
+
+def expiry(moment: datetime, now: datetime) -> str:
+    """When a key or token ends: "expires in 6 days", "expired 5 hours ago"."""
+    seconds = abs((moment - now).total_seconds())
+    word, size = next(((word, size) for word, size in _LONG_UNITS if seconds >= size), ("minute", 60))
+    number = max(1, int(seconds // size))
+    length = f"{number} {word}{'s' if number > 1 else ''}"
+    return f"expires in {length}" if moment >= now else f"expired {length} ago"
+
+
+def at(moment: datetime, now: datetime) -> str:
+    """A moment (UTC) as short as it can be said now: "14:05 UTC" today, "21 Nov, 14:05 UTC" on other days."""
+    local = moment.astimezone(UTC)
+    date = "" if local.date() == now.astimezone(UTC).date() else f"{local.day} {local:%b}, "
+    return f"{date}{local:%H:%M} UTC"
+
+
+def day(moment: datetime) -> str:
+    """The day of a moment (UTC)."""
+    return f"{moment.astimezone(UTC).day} {moment.astimezone(UTC):%b %Y}"
+
+
+def dollars(millionths: int) -> str:
+    """An amount as it is stored, in dollars: "$0.02", "$1,204.50"; what is less than a cent is "under $0.01"."""
+    return "under $0.01" if 0 < millionths < 10_000 else f"${millionths / 1_000_000:,.2f}"
 
 
 def clock(moment: datetime, zone: str = "UTC") -> str:
@@ -100,5 +127,5 @@ def told(action: str) -> str:
     return move.told if move else _OTHER_ACTIONS.get(action, action.replace("_", " "))
 
 
-FILTERS = (ago, due, clock, short, counted, percent, platform, state, sentiment, told)
+FILTERS = (span, ago, due, expiry, at, day, clock, dollars, short, counted, percent, platform, state, sentiment, told)
 """What templates can say."""

@@ -238,7 +238,7 @@ def test_what_needs_a_person_now_stands_above_every_page(agent: Visitor) -> None
     for path in ("/", "/playbook/", "/alarms"):
         page = words(agent.get(path))
         assert "1 reply may or may not have been sent. 1 reply was not sent. Look at them" in page
-        assert "Our Bluesky is paused: 401: the key was <revoked> Fix it" in page
+        assert "Our Bluesky is paused: 401: the key was <revoked> See why" in page
 
 
 def test_no_list_reads_a_large_table_from_end_to_end(sqlite_runtime: Runtime) -> None:

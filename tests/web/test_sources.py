@@ -74,9 +74,10 @@ def test_the_state_is_said_in_one_sentence(agent: Visitor, values: dict[str, obj
 
 def test_a_running_source_says_when_it_last_heard_something(agent: Visitor) -> None:
     now = agent.runtime.clock.now()
-    times = {"last_ok_at": now - timedelta(minutes=2), "last_event_at": now - timedelta(hours=3)}
-    add_source(agent.runtime, "bluesky", "Bluesky", **times)
-    assert "Running, last answer 2 min ago , last post 3 h ago ." in words(agent.get("/sources/"))
+    times = {"last_ok_at": now - timedelta(minutes=2), "held_until": now + timedelta(seconds=20)}
+    number = add_source(agent.runtime, "feed", "News", last_event_at=now - timedelta(hours=3), **times)
+    assert "Hearing normally, last answer 2 min ago." in words(agent.get("/sources/"))
+    assert "Last post 3 h ago" in words(agent.get(f"/sources/{number}"))
 
 
 def test_gaps_are_listed_open_ones_first(agent: Visitor) -> None:
@@ -86,7 +87,7 @@ def test_gaps_are_listed_open_ones_first(agent: Visitor) -> None:
         db.add(Gap(start=now - timedelta(hours=1), reason="cut off", closed_at=now, **about))
         db.add(Gap(start=now - timedelta(hours=9), reason="cursor too old", **about))
     page = words(agent.get(f"/sources/{number}"))
-    assert page.index("cursor too old open") < page.index("cut off fetched again")
+    assert page.index("cursor too old open") < page.index("cut off closed")
 
 
 def test_a_paused_source_listens_again_at_once(admin: Visitor) -> None:
@@ -110,5 +111,5 @@ def test_a_removed_source_is_gone(admin: Visitor) -> None:
 
 def test_a_source_whose_kind_this_version_does_not_know_is_shown_all_the_same(agent: Visitor) -> None:
     number = add_source(agent.runtime, "myspace", "Old friends")
-    assert "myspace" in words(agent.get(f"/sources/{number}"))
+    assert "Kind Myspace" in words(agent.get(f"/sources/{number}"))
     assert agent.get("/sources/new/myspace").status_code == 403

@@ -104,10 +104,11 @@ def _existing(db: Session, kind: str, name: str) -> Source:
 
 
 def _shown(row: Source) -> dict[str, object]:
-    """The source's settings; of what its kind calls a secret (or no longer knows) only that it is there."""
+    """The source's settings; of its secrets (and of what its kind no longer knows) only that they are there."""
     fields = listening.load(row.kind).fields if row.kind in listening.kinds() else ()
     known = {asked.name for asked in fields if not asked.secret}
-    return {name: value if name in known else "set, not shown" for name, value in row.settings.items()}
+    shown = {name: value if name in known else "set, not shown" for name, value in row.settings.items()}
+    return shown | ({"keys": "set, not shown"} if row.credentials else {})
 
 
 def _adding(kind: type[Kind]) -> click.Command:
@@ -119,6 +120,8 @@ def _adding(kind: type[Kind]) -> click.Command:
         )
         for asked in kind.fields
     ]
+    if source_form.has_prices(kind):
+        options.append(click.Option(["--budget"], help="Most dollars that it may cost in a month."))
     options.append(click.Option(["--name"], default=kind.title, show_default=True, help="What you call it."))
     options.append(click.Option(["--brand"], help="Slug of a brand whose own place this is: all of it is kept."))
     given = [

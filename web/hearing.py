@@ -1,0 +1,142 @@
+"""How a source is doing: one light, and one sentence that a manager can act on.
+
+The first that is true of a source is said:
+
+    red      paused; the month's budget is used up; nobody listens; no answer for an hour; silent; the key has expired;
+             a message to ourselves did not come through; far fewer posts than are usual
+    amber    waiting to try again; behind; the key expires within a week; the budget leaves something out; just added
+    green    hearing normally
+    off      switched off
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from core.tables import Source
+from listener.budget import Level, next_month
+from listener.source import kinds, load
+from web import words
+from web.past_hours import Rate
+
+Light = Literal["red", "amber", "green", "off"]
+URGENCY: tuple[Light, ...] = ("red", "amber", "green", "off")
+"""From what needs a person first to what needs nobody."""
+
+EXPIRES_SOON = timedelta(days=7)
+_LATE = timedelta(minutes=15)
+_NO_ANSWER = timedelta(hours=1)
+_UNHELD = timedelta(minutes=1)
+_LEFT_OUT = {
+    Level.NO_COMPETITORS: "Hearing, but competitors are left out: the month’s budget is nearly spent.",
+    Level.MENTIONS_ONLY: "Hearing only what is put to our own accounts: the month’s budget is all but spent.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What is said of a source. `quote` are the platform's own words in it, `then` what follows or is to be done."""
+
+    light: Light
+    says: str
+    quote: str = ""
+    then: str = ""
+
+
+def hearing(
+    source: Source,
+    now: datetime,
+    rate: Rate | None = None,
+    *,
+    level: Level = Level.ALL,
+    open_gaps: int = 0,
+    canary: str | None = None,
+) -> Hearing:
+    """See the module. `canary` says why the last message to ourselves counts as lost."""
+    return (
+        _stopped(source, now, level)
+        or _lost(source, now, rate, open_gaps, canary)
+        or _watched(source, now, level)
+        or Hearing("green", f"Hearing normally{f': {rate}' if rate else f', last answer {_last(source, now)}'}.")
+    )
+
+
+def _stopped(source: Source, now: datetime, level: Level) -> Hearing | None:
+    """What keeps it from being heard at all."""
+    if not source.active or source.state == "off":
+        return Hearing("off", "Off.")
+    if source.state == "paused":
+        return Hearing("red", "Paused until somebody acts:", source.reason or "no reason was given")
+    if level == Level.NOTHING:
+        until = words.day(next_month(now))
+        return Hearing("red", f"The month’s budget of ${source.budget:,} is used up: nothing is read until {until}.")
+    return _waiting(source, now) if source.state == "waiting" else _unheard(source, now)
+
+
+def _waiting(source: Source, now: datetime) -> Hearing:
+    again = f"Next try {words.at(source.next_try_at, now)}." if source.next_try_at else ""
+    why = source.reason or "no reason was given"
+    if source.last_ok_at and now - source.last_ok_at > _NO_ANSWER:
+        return Hearing("red", f"No answer since {words.at(source.last_ok_at, now)}:", why, again)
+    return Hearing("amber", "Waiting:", why, again)
+
+
+def _unheard(source: Source, now: datetime) -> Hearing | None:
+    """Nobody has had it for a while, although somebody should."""
+    if now - (source.held_until or source.created_at) <= _UNHELD:
+        return None
+    since = f" since {words.at(source.last_ok_at, now)}" if source.last_ok_at else ""
+    says = f"Nobody listens{since}: no listener process is running."
+    return Hearing("red", says, then="Start `ripplewatch listen`.")
+
+
+def _lost(source: Source, now: datetime, rate: Rate | None, open_gaps: int, canary: str | None) -> Hearing | None:
+    """What may be lost although it is being heard."""
+    gap = "A gap is open." if open_gaps else ""
+    if silent := _silent(source, now):
+        what, since = silent
+        return Hearing("red", f"Silent since {words.at(since, now)}{what}, where something always comes.", then=gap)
+    if source.expires_at and source.expires_at <= now:
+        return Hearing("red", f"Its key {words.expiry(source.expires_at, now)}.", then="Enter a new one.")
+    if canary:
+        return Hearing("red", f"Hearing, but {canary}.")
+    if rate and rate.far_below:
+        return Hearing("red", f"Far less than usual: {rate}.", then=gap)
+    return None
+
+
+def _watched(source: Source, now: datetime, level: Level) -> Hearing | None:
+    """What may need a person soon."""
+    if source.last_ok_at is None:
+        return Hearing("amber", "Just added, nothing heard yet.")
+    if source.heard_to and now - source.heard_to > max(_LATE, 2 * _poll(source)):
+        return Hearing("amber", f"Behind by {words.span((now - source.heard_to).total_seconds())}, and catching up.")
+    if source.expires_at and source.expires_at - now < EXPIRES_SOON:
+        says = f"Hearing, but its key {words.expiry(source.expires_at, now)}."
+        return Hearing("amber", says, then="Enter a new one.")
+    return Hearing("amber", _LEFT_OUT[level]) if level in _LEFT_OUT else None
+
+
+def _silent(source: Source, now: datetime) -> tuple[str, datetime] | None:
+    """The collections from which nothing comes where silence is a fault, and since when."""
+    limit = load(source.kind).silent_seconds if source.kind in kinds() else None
+    if limit is None:
+        return None
+    heard = {name: datetime.fromisoformat(last) for name, last in source.last_events.items()}
+    if not heard and source.last_event_at:
+        heard = {"": source.last_event_at}
+    silent = {name: last for name, last in heard.items() if (now - last).total_seconds() > limit}
+    if not silent:
+        return None
+    what = f" ({', '.join(sorted(silent))})" if len(silent) < len(heard) else ""
+    return what, min(silent.values())
+
+
+def _poll(source: Source) -> timedelta:
+    return timedelta(seconds=load(source.kind).poll_seconds) if source.kind in kinds() else timedelta()
+
+
+def _last(source: Source, now: datetime) -> str:
+    return words.ago(source.last_ok_at, now) if source.last_ok_at else "not yet"
