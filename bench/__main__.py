@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from functools import partial
 
-MEASUREMENTS = ("classify", "matcher", "imports", "startup")
+MEASUREMENTS = ("classify", "matcher", "imports", "stream", "startup")
 
 Rows = list[tuple[str, str]]
 

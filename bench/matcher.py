@@ -4,8 +4,9 @@
 
 Posts are the texts of FOLDER/sentiment/train.tsv (or of the folder that RIPPLEWATCH_DATA names) if there are any, else
 seeded text whose words occur as often as Zipf's law says. The queries are a seeded mixture of what brand teams write:
-spelling variants, phrases, exclusions, NEAR, prefixes, tags, handles and fields, around words of those posts that are
-about as rare as brand names are. Time is CPU time of the one core, so that a busy machine counts the same.
+spelling variants, phrases, exclusions, NEAR, prefixes, tags, handles, fields, lists of words, followers and kinds,
+around words of those posts that are about as rare as brand names are. Time is CPU time of the one core, so that a busy
+machine counts the same.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from listener.query import Matcher, Post, matches, parse
 SEED = 20_261_122
 QUERIES = 1_000
 POSTS = 20_000
+_LISTS = 20
 GOAL = 20_000
 """Posts a second: a whole network's public stream."""
 
@@ -37,8 +39,9 @@ def run(data: Path | None = None) -> list[tuple[str, str]]:
     """Rows of (what was measured, figure)."""
     dice = random.Random(SEED)
     texts, origin = _texts(data, dice)
-    posts = [Post(text, author=f"person{number % 5_000}", lang="en") for number, text in enumerate(texts)]
-    queries = {number: parse(text) for number, text in enumerate(_queries(texts, dice))}
+    posts = [_posted(dice, number, text) for number, text in enumerate(texts)]
+    lists = _lists(texts, dice)
+    queries = {number: parse(text, lists) for number, text in enumerate(_queries(texts, dice))}
     started = time.process_time()
     matcher = Matcher(queries)
     built = time.process_time() - started
@@ -98,10 +101,27 @@ def _post(dice: random.Random, vocabulary: list[str], weights: list[float]) -> s
     return " ".join(words)
 
 
+def _posted(dice: random.Random, number: int, text: str) -> Post:
+    followers, kind = int(dice.paretovariate(0.5) * 20), "reply" if text.startswith("@") else "post"
+    return Post(text, author=f"person{number % 5_000}", lang="en", followers=min(followers, 10**8), kind=kind)
+
+
+def _ranked(texts: list[str]) -> list[str]:
+    """The words of the texts, the most frequent first."""
+    counts = Counter(word for text in texts for word in text.lower().split() if word.isalpha() and len(word) > 3)
+    return [word for word, _ in counts.most_common()]
+
+
+def _lists(texts: list[str], dice: random.Random) -> dict[str, list[str]]:
+    """Lists of words: of products (rare words) and of what goes wrong (common ones)."""
+    ranked = _ranked(texts)
+    products = {f"products{number}": dice.sample(ranked[2_000:20_000], 30) for number in range(_LISTS)}
+    return products | {f"trouble{number}": dice.sample(ranked[20:1_500], 60) for number in range(_LISTS)}
+
+
 def _queries(texts: list[str], dice: random.Random) -> list[str]:
     """Queries around words of the texts: brands from the rarer ones, what is said of them from the common ones."""
-    counts = Counter(word for text in texts for word in text.lower().split() if word.isalpha() and len(word) > 3)
-    ranked = [word for word, _ in counts.most_common()]
+    ranked = _ranked(texts)
     brands, topics = ranked[400:20_000], ranked[20:1_500]
     return [_query(dice, brands, topics) for _ in range(QUERIES)]
 
@@ -120,6 +140,9 @@ def _query(dice: random.Random, brands: list[str], topics: list[str]) -> str:
             f'#{brand} OR (site:{brand}.com AND {one}) OR "{brand} {other}"',
             f'("{brand} {one}" OR "{one} {brand}") OR ({brand} NEAR/8 ({two} OR {three}*))',
             f'({brand} OR "{brand[:3]} {brand[3:]}") AND ({one} OR {two} OR {three} OR {four}) AND NOT from:person1',
+            f"({brand} OR {other}) list:trouble{dice.randrange(_LISTS)} followers:>1000",
+            f"list:products{dice.randrange(_LISTS)} NEAR/6 ({one} OR {two} OR {three}) -is:reply",
+            f"{brand} (has:link OR has:emoji OR followers:10k..1m) -list:trouble{dice.randrange(_LISTS)}",
         )
     )
 
