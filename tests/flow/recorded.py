@@ -12,7 +12,7 @@ from pathlib import Path
 from websockets.sync.server import ServerConnection
 
 from tests import loopback
-from tests.listener.emulators import email, reddit, x_server
+from tests.listener.emulators import email, mastodon, reddit, x_server
 
 _DATA = Path(__file__).parents[1] / "listener" / "data"
 _EVENTS = (_DATA / "bluesky" / "events_v1.jsonl").read_text(encoding="utf-8").splitlines()
@@ -52,12 +52,14 @@ def world() -> Iterator[World]:
         site = stack.enter_context(reddit.recordings())
         mailbox = stack.enter_context(email.imap(email.three_mails()))
         x = stack.enter_context(x_server.recordings())
+        town = stack.enter_context(mastodon.recordings())
         environment = {
             "X_API_URL": x.url,
             "REDDIT_URL": site.url,
             "REDDIT_OAUTH_URL": site.url,
             "BLUESKY_JETSTREAM_URL": jetstream.url,
             "HACKERNEWS_URL": algolia.url,
+            "MASTODON_URL": town.url,
             "FEED_ALLOW_NETWORKS": "127.0.0.1/32",
         }
         yield World(jetstream, algolia, blog, mailbox, environment)

@@ -22,7 +22,7 @@ from core.types import Page
 from listener.records import COLUMNS
 from listener.source import Context, Source, kinds, load, load_replier
 from tests.flow.recorded import World, world
-from tests.listener.emulators import reddit, x, x_server
+from tests.listener.emulators import mastodon, reddit, x, x_server
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
@@ -72,6 +72,12 @@ SET_UPS = {
         datetime(2014, 6, 20, 4, tzinfo=UTC),
         lost_process={"hackernews_url": f"http://{CLOSED}"},
         terms=("google", "apple"),
+    ),
+    "mastodon": SetUp(
+        lambda served, _: {"timelines": "#hoot"},
+        mastodon.NOW,
+        lost={"timelines": "#hoot"},
+        lost_process={"mastodon_url": f"http://{CLOSED}"},
     ),
     "reddit": SetUp(
         lambda served, _: {**reddit.KEYS, "subreddits": "kakapo"},
