@@ -131,6 +131,10 @@ def _outdated(found: str, wanted: str) -> str:
     return f"the database is at version {found}, which this program does not know: install a newer Ripplewatch"
 
 
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-32768", "secure_delete=ON")
+"""The last overwrites what was deleted with zeros: forgotten texts must not lie about in the file."""
+
+
 def _sqlite(url: str) -> Engine:
     file = make_url(url).database
     if file and file != ":memory:":
@@ -141,7 +145,7 @@ def _sqlite(url: str) -> Engine:
     def configure(connection: Any, record: object) -> None:
         del record
         connection.isolation_level = None  # we say BEGIN ourselves, below
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-32768"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -74,6 +74,7 @@ STAGES = {
         Stage("judge", "sentiment", "sentiment.judge", next=("open_case",)),
         Stage("post", "responder", "responder.post"),
         Stage("open_case", "responder", "responder.open_case"),
+        Stage("redact", "responder", "responder.redact"),
     )
 }
 """In the order in which a process that runs several looks for work: what a customer waits for comes first."""

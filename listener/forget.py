@@ -86,7 +86,7 @@ def _forget(db: Session, clock: Clock, ids: Sequence[int], why: str, asked_at: d
     if not rows:
         return 0
     live = [row.id for row in rows]
-    _unquote_replies(db, {row.id: (row.text, f"{row.handle} {row.name}") for row in rows})
+    _unquote_replies(db, clock, {row.id: (row.text, f"{row.handle} {row.name}") for row in rows})
     emptied = update(mention).where(mention.id.in_(live))
     db.execute(emptied.values(text="", url=None, extra={}, deleted_at=clock.now()))
     db.execute(update(tables.Verdict).where(tables.Verdict.mention_id.in_(live)).values(reasons=[]))
@@ -149,7 +149,7 @@ def _change(db: Session, clock: Clock, case_id: int, **values: object) -> None:
     db.execute(changed.execution_options(synchronize_session=False))
 
 
-def _unquote_replies(db: Session, said: dict[int, tuple[str, str]]) -> None:
+def _unquote_replies(db: Session, clock: Clock, said: dict[int, tuple[str, str]]) -> None:
     """Take the author's words and name out of replies that left, or may have; a reply to them that did not is empty.
 
     One that somebody approved for another mention of the same case still goes out as it was approved.
@@ -167,6 +167,8 @@ def _unquote_replies(db: Session, said: dict[int, tuple[str, str]]) -> None:
             left = unquoted(left, *said[mention_id])
         if left != row.text:
             db.execute(update(reply).where(reply.id == row.id).values(text=left))
+        if row.sending_at:
+            waiting.add(db, clock, "redact", [row.id])  # copies of it outside the database (responder/redact.py)
 
 
 def unquoted(reply: str, said: str, names: str) -> str:

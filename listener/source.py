@@ -7,7 +7,7 @@ Both raise RetryLater, GiveUp or Unsure (core/errors.py) with the platform's own
 bad items reports them in `Page.rejected` and goes on.
 
 What not every platform can do, a source offers by having the method: `access` (Knows), `fetch_gap` (Refetches),
-`recheck` (Rechecks), `send_canary` (SendsCanary).
+`recheck` (Rechecks), `send_canary` (SendsCanary), a replier's `redact` (Redacts).
 """
 
 from __future__ import annotations
@@ -176,6 +176,15 @@ class Replier(Protocol):
 
     def find(self, reply: Outgoing) -> Receipt | None:
         """Read back from the platform whether this reply is there; None if it certainly is not; Unsure if unclear."""
+        ...
+
+
+@runtime_checkable
+class Redacts(Protocol):
+    """A replier that keeps a copy of what it published in a place of ours, from which words can be taken back."""
+
+    def redact(self, key: str, text: str) -> None:
+        """Let the copy of the reply with this key say `text` and lead nowhere. No copy is no error."""
         ...
 
 

@@ -15,7 +15,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from io import FileIO
 from itertools import islice
@@ -163,6 +163,19 @@ class FilesReplier:
         except OSError as error:
             raise Unsure(f"{self._file} cannot be read: {error.strerror or error}") from error
 
+    def redact(self, key: str, text: str) -> None:
+        """Write the reply's line anew in its place, as long as it was, so that whoever reads on is not disturbed."""
+        try:
+            with self._locked(), suppress(FileNotFoundError), self._file.open("r+b") as file:
+                at = 0
+                for line in file:
+                    if _key(line) == key:
+                        os.pwrite(file.fileno(), _redacted(line, text), at)
+                    at += len(line)
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise RetryLater(f"{self._file} cannot be written: {error.strerror or error}") from error
+
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Alone with the file, among all processes."""
@@ -189,6 +202,16 @@ def _key(line: bytes) -> str | None:
     except ValueError:
         return None
     return record.get("key") if isinstance(record, dict) else None
+
+
+def _redacted(line: bytes, text: str) -> bytes:
+    """The line with another text and without its link, filled with spaces; without text where that is too long."""
+    record = json.loads(line) | {"mention_url": None}
+    for left in (text, "…", ""):
+        made = json.dumps(record | {"text": left}, ensure_ascii=False).encode("utf-8", "replace")
+        if len(made) < len(line):
+            break
+    return made.ljust(len(line) - 1) + b"\n"
 
 
 def _append(file: FileIO, line: bytes) -> None:
