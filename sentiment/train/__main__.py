@@ -22,6 +22,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--epochs", type=click.IntRange(min=1), default=1, show_default=True, help="Passes over the data.")
 @click.option("--rate", type=float, default=5e-5, show_default=True, help="Learning rate of the first stage.")
 @click.option("--second-rate", type=float, default=4e-5, show_default=True, help="Learning rate of the second stage.")
+@click.option("--third-rate", type=float, default=2e-5, show_default=True, help="Learning rate of the third stage.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Order of the rows, and the split.")
 @click.option(
     "--without",
@@ -40,6 +41,7 @@ def main(
     epochs: int,
     rate: float,
     second_rate: float,
+    third_rate: float,
     seed: int,
     without: tuple[str, ...],
     fp32: Path | None,
@@ -55,7 +57,7 @@ def main(
     from sentiment.train.make import Options, make_model  # noqa: PLC0415 - needs torch
     from sentiment.train.stages import Recipe  # noqa: PLC0415 - likewise
 
-    recipe = Recipe(epochs=epochs, rate=rate, second_rate=second_rate, seed=seed)
+    recipe = Recipe(epochs=epochs, rate=rate, second_rate=second_rate, third_rate=third_rate, seed=seed)
     try:
         options = Options(data, encoder, out, recipe, rows, without, keep=fp32, trained=trained, first=first)
         figures = make_model(options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 _SOURCES = {
@@ -35,6 +36,11 @@ the rows that the temperatures were set on. This is one run with one seed, on fe
 point either way, and several for those two. The sentiment rows to train on are not TweetEval's own file; compare with
 published figures accordingly. No test part of any of these sets was used or looked at."""
 
+_PROBES = """\
+By a linear head on an encoder that stays as it is: complaints on the untuned one, intents on that of the first stage,
+which has seen no intents. They are lower than what the tuned model reaches. The first shows what it costs that a kind
+of brand is new (macro-F1, rows that speak to a brand); the second is fitted and scored in five folds, three seeds."""
+
 _LIMITS = """\
 * English only. Texts in other languages are recognised and left unjudged.
 * Learned from posts of 2010 to 2019 on one platform: newer slang, long e-mails and reviews are less certain ground.
@@ -46,11 +52,12 @@ _LIMITS = """\
 * It reads the first 128 word pieces of a text (some 90 words)."""
 
 _RECIPE = """\
-The whole encoder above its word table is tuned together with its heads, in two stages: first on sentiment and
-complaints, then on every head at once, the small sets repeated, of the large ones at most 3,500 rows a class, the lower third of the encoder left alone. What a row
-does not say about sentiment or complaints is filled in with what the first stage says of it, at half the weight; a
-complaint counts as negative at half the weight. Classes are weighted to count the same; the mean embedding is held to
-what the untuned encoder says, so that it still finds like texts; the weights of the last hundred steps are averaged."""
+The whole encoder above its word table is tuned together with its heads, in three stages: first on sentiment and
+complaints; then, but for the lower third of the encoder, on every head at once, the small sets repeated, of the large
+ones at most 3,500 rows a class; last on 700 rows a class and our own examples four times. What a row does not say about
+sentiment or complaints is filled in with what the first stage says of it, at half the weight; a complaint counts as
+negative at half the weight. Classes are weighted to count the same; the mean embedding is held to what the untuned
+encoder says, so that it still finds like texts; the weights of the last hundred steps of a stage are averaged."""
 
 _SAME = """\
 Every text goes through the graph by itself, so a verdict does not depend on what else is judged beside it, nor on
@@ -58,36 +65,44 @@ how many threads there are. Weights are int8 (7 bits of it, so that processors w
 scale per column; activations are scaled by the largest value in the text."""
 
 
-def write_card(
-    folder: Path,
-    figures: Mapping[str, object],
-    steps: Mapping[str, Mapping[str, float]],
-    recipe: Mapping[str, object],
-    rows: Mapping[str, tuple[int, int]],
-    without: Collection[str],
-    command: str,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Made:
+    """How a model was made. `rows`: head -> rows trained on, rows tuned on. `command` makes it again."""
+
+    recipe: Mapping[str, object]
+    rows: Mapping[str, tuple[int, int]]
+    without: Collection[str]
+    command: str
+
+
+Measured = Mapping[str, Mapping[str, float]]
+
+
+def write_card(folder: Path, figures: Mapping[str, object], steps: Measured, probes: Measured, made: Made) -> None:
     """Write the card beside the model.
 
-    `figures` are what the exported model reaches on the tuning rows, `steps` what each step of training gained, `rows`
-    how many each head was trained and tuned on.
+    `figures` are what the exported model reaches on the tuning rows, `steps` what each step of training gained,
+    `probes` what was measured by other means (see `probe.py`).
     """
-    sources = ["encoder", *(head for head in rows if head in _SOURCES), "care"]
-    sources += [] if "own" in without else ["own"]
+    heads = list(made.rows)
+    sources = ["encoder", *(head for head in heads if head in _SOURCES), "care"]
+    sources += [] if "own" in made.without else ["own"]
     parts = [
-        f"# {figures['model']}\n\nJudges short English posts: {', '.join(rows)}."
-        + ("" if "complaint" in rows else " Made without a complaint head."),
-        f"Made by `{command}`.",
+        f"# {figures['model']}\n\nJudges short English posts: {', '.join(heads)}."
+        + ("" if "complaint" in heads else " Made without a complaint head."),
+        f"Made by `{made.command}`.",
         "## Measured\n\nBy the exported int8 graph, on rows that were tuned on but not trained on:\n\n"
         + f"```json\n{json.dumps(figures, indent=2)}\n```",
         _MEASURES,
-        "## What each step gained\n\nThe same measures, in fp32 unless said otherwise:\n\n" + _steps(steps, list(rows)),
+        "## What each step gained\n\nThe same measures, in fp32 unless said otherwise:\n\n" + _steps(steps, heads),
+        *([f"## Probes\n\n{_PROBES}"] if probes else []),
+        *(f"{name.capitalize()}:\n\n{_table(found)}" for name, found in probes.items()),
         "## Made from\n\n| part | where from | terms |\n|---|---|---|\n"
         + "\n".join(_SOURCES[name] for name in sources)
         + "\n\n| rows with a label for | to train on | to tune on |\n|---|---|---|\n"
-        + "\n".join(f"| {head} | {train:,} | {val:,} |" for head, (train, val) in rows.items()),
+        + "\n".join(f"| {head} | {train:,} | {val:,} |" for head, (train, val) in made.rows.items()),
         "The texts of others are not part of this repository or of any release.",
-        f"## Recipe\n\n{_RECIPE}\n\n" + _table(recipe),
+        f"## Recipe\n\n{_RECIPE}\n\n" + _table(made.recipe),
         "## The same text, the same verdict\n\n" + _SAME,
         "## Where not to rely on it\n\n" + _LIMITS,
     ]

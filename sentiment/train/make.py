@@ -18,7 +18,7 @@ from core.errors import BadInput
 from sentiment.evaluate import SCORES, Figures, headline
 from sentiment.onnx import OnnxClassifier
 from sentiment.train.calibrate import reading
-from sentiment.train.card import write_card
+from sentiment.train.card import Made, write_card
 from sentiment.train.data import IGNORE, LABELS, Corpus, read_corpus
 from sentiment.train.export import export
 from sentiment.train.network import Network, load_network
@@ -63,41 +63,45 @@ def make_model(options: Options) -> Figures:
     if options.trained and kept:
         network.load_state_dict(load_file(options.trained / WEIGHTS))
         measured: Measured = kept["measured"]
+        probes: Measured = kept["probes"]
     else:
-        measured = _learn(network, tokenizer, corpus, options)
+        measured, probes = _learn(network, tokenizer, corpus, options)
     options.out.mkdir(parents=True, exist_ok=True)
     _write(network, options, _describe(network, tokenizer, corpus))
     classifier = OnnxClassifier(options.out)
     scored = {head: SCORES[head](classifier, rows) for head, rows in corpus.val.items()}
     figures: Figures = {"model": classifier.name, **scored}
     steps = {**measured, "as the int8 graph": {head: headline(head, found) for head, found in scored.items()}}
-    recipe_used = asdict(options.recipe)
-    write_card(options.out, figures, steps, recipe_used, _counts(corpus), options.without, _command(options))
-    return figures | {"steps": steps}
+    made = Made(asdict(options.recipe), _counts(corpus), options.without, _command(options))
+    write_card(options.out, figures, steps, probes, made)
+    return {**figures, "steps": steps, "probes": probes}
 
 
-def _learn(network: Network, tokenizer: PreTrainedTokenizerFast, corpus: Corpus, options: Options) -> Measured:
+def _learn(
+    network: Network, tokenizer: PreTrainedTokenizerFast, corpus: Corpus, options: Options
+) -> tuple[Measured, Measured]:
     """Train, keeping what is to be kept."""
 
     def keep_first(network: Network) -> None:
         if options.keep:
-            _save(network, options, {}, options.keep / "first")
+            _save(network, options, {}, {}, options.keep / "first")
 
     def load_first(network: Network) -> None:
         if options.first:
             network.load_state_dict(load_file(options.first / WEIGHTS), strict=False)
 
-    measured = learn(network, tokenizer, corpus, options.recipe, load_first if options.first else None, keep_first)
+    brought = load_first if options.first else None
+    measured, probes = learn(network, tokenizer, corpus, options.recipe, brought, keep_first)
     if options.keep:
-        _save(network, options, measured, options.keep)
-    return measured
+        _save(network, options, measured, probes, options.keep)
+    return measured, probes
 
 
 def _kept(folder: Path) -> dict[str, Any]:
     try:
         kept: dict[str, Any] = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
         Recipe(**kept["recipe"])
-        return {name: kept[name] for name in ("recipe", "rows", "without", "measured")}
+        return {name: kept[name] for name in ("recipe", "rows", "without", "measured", "probes")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{folder} was not written by --fp32: {error!r}") from error
 
@@ -108,7 +112,10 @@ def _command(options: Options) -> str:
     parts += [f"--rows {options.rows}"] if options.rows else []
     recipe = options.recipe
     parts += [f"--epochs {recipe.epochs} --rate {recipe.rate:g} --second-rate {recipe.second_rate:g}"]
-    parts += [f"--seed {recipe.seed}", *(f"--without {name}" for name in options.without)]
+    parts += [
+        f"--third-rate {recipe.third_rate:g} --seed {recipe.seed}",
+        *(f"--without {name}" for name in options.without),
+    ]
     return " ".join(parts)
 
 
@@ -128,14 +135,15 @@ def _tokenizer(encoder: Path) -> PreTrainedTokenizerFast:
     )
 
 
-def _save(network: Network, options: Options, measured: Measured, folder: Path) -> None:
+def _save(network: Network, options: Options, measured: Measured, probes: Measured, folder: Path) -> None:
     """The weights as trained, with what is needed to load them again."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: value.contiguous() for name, value in network.state_dict().items()}, folder / WEIGHTS)
     AutoConfig.from_pretrained(options.encoder).save_pretrained(folder)
     _plain_tokenizer(options.encoder).save(str(folder / "tokenizer.json"))
-    made = {"recipe": asdict(options.recipe), "rows": options.rows, "without": options.without, "measured": measured}
-    (folder / RECIPE).write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    made = {"recipe": asdict(options.recipe), "rows": options.rows, "without": options.without}
+    text = json.dumps({**made, "measured": measured, "probes": probes}, indent=2)
+    (folder / RECIPE).write_text(text + "\n", encoding="utf-8")
 
 
 def _describe(network: Network, tokenizer: PreTrainedTokenizerFast, corpus: Corpus) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """What each stage of training sees, and what it should answer.
 
 First the encoder learns sentiment and complaints, of which there is most. Then it learns every head at once: rows of
-the small sets are seen several times, sentiment is rehearsed on as many rows of each class, and what a row does not
-say about sentiment or complaints is filled in with what the first stage says of it, so that nothing is unlearned.
+the small sets are seen several times, those of the large ones in part, and what a row does not say about sentiment or
+complaints is filled in with what the first stage says of it, so that nothing is unlearned. Last it sees a little of
+everything once more, with our own examples several times.
 """
 
 from __future__ import annotations
@@ -27,11 +28,13 @@ HINT = 0.5
 """How much a hinted label weighs beside one that people gave."""
 SAID = 0.5
 """Likewise what the first stage said."""
-FIRST_REPEATS = {"complaint": 3}
-REPEATS = {"complaint": 2, "emotion": 3, "irony": 2, "intent": 3, "own": 2}
-"""How often rows of the small sets are seen, in the first stage and in the second, for one sight of the others."""
-MOST = 3500
-"""Rows of a class that the second stage sees at most: the rest were in the first, or teach little more."""
+FIRST = {"complaint": 3}
+SECOND = {"complaint": 2, "emotion": 3, "irony": 2, "intent": 3, "own": 2}
+THIRD = {"own": 4}
+"""How often rows of the small sets are seen in each stage for one sight of the others."""
+SECOND_MOST = 3500
+THIRD_MOST = 700
+"""Rows of a class that a stage sees at most: the rest were in the first, or teach little more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +48,17 @@ class Lesson:
 def first_rows(rows: Sequence[Row]) -> list[Row]:
     """Rows of the first stage."""
     taught = [row for row in rows if not row.own and (row.sentiment != IGNORE or row.complaint != IGNORE)]
-    return _repeated(taught, FIRST_REPEATS)
+    return _repeated(taught, FIRST)
 
 
 def second_rows(rows: Sequence[Row], seed: int) -> list[Row]:
     """Rows of the second stage."""
-    shuffled = list(rows)
-    random.Random(seed + 1).shuffle(shuffled)  # noqa: S311 - a reproducible choice, not a secret
-    seen: Counter[tuple[str, int]] = Counter()
-    kept: list[Row] = []
-    for row in shuffled:
-        labels = [(head, label) for head in SHARES if (label := getattr(row, head)) != IGNORE]
-        if row.own or all(seen[label] < MOST for label in labels):
-            seen.update(labels)
-            kept.append(row)
-    return _repeated(kept, REPEATS)
+    return _repeated(_drawn(rows, SECOND_MOST, seed + 1), SECOND)
+
+
+def third_rows(rows: Sequence[Row], seed: int) -> list[Row]:
+    """Rows of the third stage."""
+    return _repeated(_drawn(rows, THIRD_MOST, seed + 2), THIRD)
 
 
 def lessons(rows: Sequence[Row], heads: Mapping[str, int], said: Mapping[str, Mapping[str, Floats]]) -> list[Lesson]:
@@ -71,6 +70,20 @@ def lessons(rows: Sequence[Row], heads: Mapping[str, int], said: Mapping[str, Ma
         Lesson(row.text, {head: _answer(row, head, weights[head], said.get(head, {})) for head in heads})
         for row in rows
     ]
+
+
+def _drawn(rows: Sequence[Row], most: int, seed: int) -> list[Row]:
+    """`most` rows of each class of each head, and all of our own and those without a label."""
+    shuffled = list(rows)
+    random.Random(seed).shuffle(shuffled)  # noqa: S311 - a reproducible choice, not a secret
+    seen: Counter[tuple[str, int]] = Counter()
+    kept: list[Row] = []
+    for row in shuffled:
+        labels = [(head, label) for head in SHARES if (label := getattr(row, head)) != IGNORE]
+        if row.own or all(seen[label] < most for label in labels):
+            seen.update([] if row.own else labels)
+            kept.append(row)
+    return kept
 
 
 def _answer(row: Row, head: str, weights: Sequence[float], said: Mapping[str, Floats]) -> Floats:
