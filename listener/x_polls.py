@@ -67,11 +67,15 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far X has been heard. `heard` is the stream's last sign of life, in seconds since 1970."""
+    """How far X has been heard. `heard` is the stream's last sign of life, in seconds since 1970.
+
+    `pages` counts those of the stream that held anything, so that each has a cursor of its own.
+    """
 
     since: Mapping[str, int] = field(default_factory=dict)
     round: Round | None = None
     heard: float | None = None
+    pages: int = 0
     accounts: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod

@@ -3,8 +3,8 @@
 A rule asks for at least what the query matches, never for less: what X cannot say is left out, and every post that
 comes is matched here again. What that means in particular:
 
-* A word is also asked for as hashtag and as mention, since a word of ours finds both. Words with accents are asked for
-  with and without them: the stream takes accents literally (docs.x.com, "Build a rule").
+* A word is also asked for as hashtag, mention and cashtag, since a word of ours finds all of them, and one with accents
+  with and without: the stream takes them literally (docs.x.com, "Build a rule").
 * Nothing is excluded from the stream but reposts. Its operators also look at the post that is quoted, so `-jobs` there
   would lose those who quote a job offer; the search looks at the post alone, and there authors can be excluded.
 * `ship*`, NEAR, `followers:` and the like are unknown to X and left out, with what stands beside them still asked for.
@@ -167,15 +167,16 @@ def _term(term: Term) -> _Part:
     words = [_Leaf(_quoted(form)) for form in _spellings(bare, term.plain)]
     tag = [_Leaf(f"#{bare}")] if _TAG.fullmatch(bare) else []
     handle = [_Leaf(f"@{bare}")] if _HANDLE.fullmatch(bare) else []
+    cashtag = [_Leaf(f"${bare}")] if _CASHTAG.fullmatch(bare) else []
     match term.kind:
         case "tag":
             return _any_of(tag or words)
         case "handle":
             return _any_of(handle or words)
         case "cashtag":
-            return _any_of([_Leaf(f"${bare}"), *words] if _CASHTAG.fullmatch(bare) else words)
+            return _any_of([*cashtag, *words])
         case "word":
-            return _any_of([*words, *tag, *handle])
+            return _any_of([*words, *tag, *handle, *cashtag])
         case _:
             return _any_of(words)
 

@@ -180,7 +180,7 @@ class X:
             if not lines:
                 raise RetryLater(self._ended)
         page = page_of(self._reader.read(answers), "posts")
-        place = replace(place, heard=alive.timestamp()) if alive else place
+        place = replace(place, heard=alive.timestamp() if alive else place.heard, pages=place.pages + bool(lines))
         heard_to = min(_time(place.heard), self._mentions_to) if place.heard and self._mentions_to else None
         rejected = (*unreadable, *page.rejected)
         return replace(page, cursor=place.text(), more=True, heard_to=heard_to, rejected=rejected)

@@ -9,9 +9,10 @@ import json
 import queue
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,8 @@ class X:
     token: str = TOKEN
     remaining: int = 400
     refused: str = "refused-rule"
-    lag: timedelta = timedelta()
     connections: list[Connection] = field(default_factory=list)
-    most_connections: int = 1
+    most_connections: int = 3
     lock: threading.RLock = field(default_factory=threading.RLock)
     _number: int = 0
 
@@ -196,8 +196,8 @@ def problem(status: int, title: str, detail: str, kind: str = "about:blank", **h
 def _timeline(x: X, asked: Asked, account: str) -> Answer:
     handle = next(name for name, number in x.accounts.items() if number == account)
     tags = re.compile(rf"@{handle}(?!\w)", re.IGNORECASE)
-    found = [post for post in _newest_first(x) if tags.search(post["text"])][:800]
-    return _page(x, found, asked, "pagination_token")
+    found = (post for post in _newest_first(x) if tags.search(post["text"]))
+    return _page(x, islice(found, 800), asked, "pagination_token")
 
 
 def _search(x: X, asked: Asked) -> Answer:
@@ -215,8 +215,9 @@ def _search(x: X, asked: Asked) -> Answer:
         test = compiled(query, stream=False)
     except Invalid as error:
         return problem(400, "Invalid Request", f"query: {error}")
-    hits = [post for post in _newest_first(x) if oldest <= _time(post["id"]) <= now - x.lag]
-    found = [post for post in hits if test(seen(post, None, stream=False)) and not _is_repost(post)]
+    below = int(asked.query.get("next_token", ["9" * 19])[0])
+    hits = (post for post in _newest_first(x) if int(post["id"]) < below and oldest <= _time(post["id"]) <= now)
+    found = (post for post in hits if test(seen(post, None, stream=False)) and not _is_repost(post))
     return _page(x, found, asked, "next_token")
 
 
@@ -228,22 +229,16 @@ def _newest_first(x: X) -> list[dict[str, Any]]:
     return sorted((post for post in x.posts.values() if not post.get("old")), key=lambda one: -int(one["id"]))
 
 
-def _page(x: X, found: list[dict[str, Any]], asked: Asked, token: str) -> Answer:
+def _page(x: X, found: Iterable[dict[str, Any]], asked: Asked, token: str) -> Answer:
     start, end = (_when(asked.query.get(name)) for name in ("start_time", "end_time"))
     since, below = int(asked.query.get("since_id", ["0"])[0]), int(asked.query.get(token, ["9" * 19])[0])
-    inside = [
-        post
-        for post in found
-        if since < int(post["id"]) < below
-        and (not start or _time(post["id"]) >= start)
-        and (not end or _time(post["id"]) < end)
-    ]
-    most = int(asked.one("max_results"))
-    given = inside[:most]
+    later = takewhile(lambda post: int(post["id"]) > since and (not start or _time(post["id"]) >= start), found)
+    inside = (post for post in later if int(post["id"]) < below and (not end or _time(post["id"]) < end))
+    given = list(islice(inside, int(asked.one("max_results"))))
     meta: dict[str, Any] = {"result_count": len(given)}
     if given:
         meta |= {"newest_id": given[0]["id"], "oldest_id": given[-1]["id"]}
-    if len(inside) > most:
+    if next(inside, None):
         meta["next_token"] = given[-1]["id"]
     return reply({**x.given(given, asked), "meta": meta})
 
