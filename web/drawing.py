@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from core.tables import Gap
 from web.past_hours import DRAWN, Hours
@@ -37,6 +38,7 @@ class Bar:
     is_open: bool
 
 
+@lru_cache(maxsize=1_000)
 def curve(hours: Hours) -> Curve | None:
     """The events of the last hours before the band of what is usual; None where nothing is known."""
     came, usual = hours.drawn, hours.usual

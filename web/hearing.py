@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Literal
 
 from core.tables import Source
@@ -111,7 +112,7 @@ def _watched(source: Source, now: datetime, level: Level) -> Hearing | None:
     """What may need a person soon."""
     if source.last_ok_at is None:
         return Hearing("amber", "Just added, nothing heard yet.")
-    if source.heard_to and now - source.heard_to > max(_LATE, 2 * _poll(source)):
+    if source.heard_to and now - source.heard_to > max(_LATE, 2 * _pace(source.kind)[0]):
         return Hearing("amber", f"Behind by {words.span((now - source.heard_to).total_seconds())}, and catching up.")
     if source.expires_at and source.expires_at - now < EXPIRES_SOON:
         says = f"Hearing, but its key {words.expiry(source.expires_at, now)}."
@@ -121,7 +122,7 @@ def _watched(source: Source, now: datetime, level: Level) -> Hearing | None:
 
 def _silent(source: Source, now: datetime) -> tuple[str, datetime] | None:
     """The collections from which nothing comes where silence is a fault, and since when."""
-    limit = load(source.kind).silent_seconds if source.kind in kinds() else None
+    limit = _pace(source.kind)[1]
     if limit is None:
         return None
     heard = {name: datetime.fromisoformat(last) for name, last in source.last_events.items()}
@@ -134,8 +135,12 @@ def _silent(source: Source, now: datetime) -> tuple[str, datetime] | None:
     return what, min(silent.values())
 
 
-def _poll(source: Source) -> timedelta:
-    return timedelta(seconds=load(source.kind).poll_seconds) if source.kind in kinds() else timedelta()
+@cache
+def _pace(kind: str) -> tuple[timedelta, float | None]:
+    """The time between two fetches of a kind, and after how many seconds of silence something is wrong."""
+    if kind not in kinds():
+        return timedelta(), None
+    return timedelta(seconds=load(kind).poll_seconds), load(kind).silent_seconds
 
 
 def _last(source: Source, now: datetime) -> str:

@@ -50,6 +50,11 @@ class Hours:
     end: datetime
     counts: tuple[int, ...] = ()
 
+    def by_hour(self, start: datetime) -> dict[int, int]:
+        """From `start` on, by the number of the hour since 1970."""
+        first, after = _number(self.end) - len(self.counts), _number(start)
+        return {hour: count for hour, count in enumerate(self.counts, first) if hour >= after}
+
     @property
     def drawn(self) -> tuple[int, ...]:
         """The last hours, for a curve."""
@@ -90,7 +95,7 @@ class PastHours:
     """See the module. One for all threads of a process."""
 
     _end: datetime | None = None
-    _counts: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
+    _hours: Mapping[int, Hours] = field(default_factory=dict)
     _reading: threading.Lock = field(default_factory=threading.Lock)
 
     def of(self, db: Session, now: datetime, sources: Iterable[Source]) -> dict[int, Hours]:
@@ -98,34 +103,34 @@ class PastHours:
         end = rates.hour_of(now - SETTLED)
         with self._reading:
             if self._end != end:
-                self._counts, self._end = self._read(db, end), end
-            counts = self._counts
-        last = _number(end)
-        return {
-            source.id: Hours(end, _dense(counts.get(source.id, {}), _number(source.created_at), last))
-            for source in sources
-        }
+                self._hours, self._end = self._read(db, end), end
+            hours = self._hours
+        return {source.id: _since(source.created_at, hours.get(source.id, Hours(end))) for source in sources}
 
-    def _read(self, db: Session, end: datetime) -> dict[int, dict[int, int]]:
+    def _read(self, db: Session, end: datetime) -> dict[int, Hours]:
         start = end - timedelta(hours=_KEPT)
-        known = self._counts if self._end and start <= self._end <= end else {}
-        since = self._end if known and self._end else start
-        first = _number(start)
-        counts = {one: {hour: n for hour, n in mine.items() if hour >= first} for one, mine in known.items()}
+        going_on = self._end is not None and start <= self._end <= end
+        since = self._end if going_on and self._end else start
+        counts = {number: known.by_hour(start) for number, known in self._hours.items()} if going_on else {}
         hour = extract("epoch", SourceHour.hour)
         wanted = select(SourceHour.source_id, hour, SourceHour.events)
         for source_id, at, events in db.execute(wanted.where(SourceHour.hour >= since, SourceHour.hour < end)):
             mine, place = counts.setdefault(source_id, {}), int(at) // 3600
             mine[place] = mine.get(place, 0) + events
-        return counts
+        last = _number(end)
+        return {
+            number: Hours(end, tuple(mine.get(hour, 0) for hour in range(min(mine), last)))
+            for number, mine in counts.items()
+            if mine
+        }
+
+
+def _since(made: datetime, hours: Hours) -> Hours:
+    """Without the hours before a source was made: its id may have been another's."""
+    too_many = len(hours.counts) - (_number(hours.end) - _number(made))
+    return Hours(hours.end, hours.counts[too_many:]) if too_many > 0 else hours
 
 
 def _number(moment: datetime) -> int:
     """Hours since 1970."""
     return int(moment.timestamp()) // 3600
-
-
-def _dense(mine: Mapping[int, int], made: int, end: int) -> tuple[int, ...]:
-    """Without holes; an hour in which nothing came counts as such. The id may have been another source's before."""
-    known = [hour for hour in mine if hour >= made]
-    return tuple(mine.get(hour, 0) for hour in range(min(known), end)) if known else ()
