@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,15 @@ import numpy as np
 
 from core.types import UNSUPPORTED, Verdict
 from sentiment.description import REMEDY, Description, Floats, ModelDamaged
-from sentiment.language import UNDETERMINED, identify
+from sentiment.language import UNDETERMINED, Language, identify
 from sentiment.text import normalise, says_something
 
 REMEMBERED = 4096
 """Embeddings of the texts that were read last are kept (6 MB): whoever suggests a reply asks for them soon after."""
+SLICE = 64
+"""Texts that are made ready at once: few, so that reading begins early, enough to fill the tokenizer's threads."""
+TOGETHER = 8
+"""Texts that a thread takes at once: handing them over costs time too."""
 
 Output = Mapping[str, Floats]
 """What the graph says of one text: logits per head, and the embedding."""
@@ -46,20 +50,25 @@ class OnnxClassifier:
 
     def classify(self, texts: Sequence[str], langs: Sequence[str | None] | None = None) -> list[Verdict]:
         """One verdict per text, in order. Texts in other languages than English are UNSUPPORTED."""
-        languages = [identify(text, lang) for text, lang in zip(texts, langs or [None] * len(texts), strict=True)]
-        ready = [normalise(text) if language.english else "" for text, language in zip(texts, languages, strict=True)]
-        outputs = self._run({text for text in ready if says_something(text)})
-        return [
-            self._verdict(language.code, language.english, outputs.get(text))
-            for text, language in zip(ready, languages, strict=True)
-        ]
+        ready: list[tuple[str, Language]] = []
+
+        def cleaned() -> Iterator[list[str]]:
+            pairs = list(zip(texts, langs or [None] * len(texts), strict=True))
+            for start in range(0, len(pairs), SLICE):
+                part = [_clean(text, lang) for text, lang in pairs[start : start + SLICE]]
+                ready.extend(part)
+                yield [text for text, _ in part if says_something(text)]
+
+        outputs = self._run(cleaned(), alone=len(texts) < 2)
+        return [self._verdict(language.code, language.english, outputs.get(text)) for text, language in ready]
 
     def embed(self, texts: Sequence[str]) -> Floats:
         """Unit vectors in order, whatever the language; a text without content is all zeros. Bundled: texts x 384."""
         ready = [normalise(text) for text in texts]
         with self._recent_lock:
             known = {text: self._recent[text] for text in ready if text in self._recent}
-        outputs = self._run({text for text in ready if text and text not in known})
+        unknown = {text for text in ready if text and text not in known}
+        outputs = self._run([unknown], alone=len(unknown) < 2)
         vectors = known | {text: output["embedding"] for text, output in outputs.items()}
         nothing = np.zeros(self._described.width, dtype=np.float32)
         rows = [vectors.get(text, nothing) for text in ready]
@@ -104,21 +113,35 @@ class OnnxClassifier:
             offensive=0.0 if self._described.offensive else None,
         )
 
-    def _run(self, texts: set[str]) -> dict[str, Output]:
-        """The graph's outputs for each text. The longest go first, so that the threads end together."""
-        ordered = sorted(texts)
-        encoded = self._tokenizer.encode_batch_fast(ordered)
-        work = sorted(zip(ordered, (piece.ids for piece in encoded), strict=True), key=lambda item: -len(item[1]))
+    def _run(self, slices: Iterable[Iterable[str]], *, alone: bool) -> dict[str, Output]:
+        """The graph's outputs for each text. The next slice is made ready while the ones before it are read."""
         session = self._loaded()
         names = [output.name for output in session.get_outputs()]
-        if self._threads == 1 or len(work) < 2:
-            found = {text: _pass(session, names, ids) for text, ids in work}
+        found: dict[str, Output] = {}
+        if alone or self._threads == 1:
+            for part in slices:
+                found |= _read(session, names, self._encoded(set(part) - set(found)))
         else:
-            with ThreadPoolExecutor(min(self._threads, len(work))) as pool:
-                outputs = pool.map(lambda item: _pass(session, names, item[1]), work)
-                found = {text: output for (text, _), output in zip(work, outputs, strict=True)}
+            with ThreadPoolExecutor(self._threads) as pool:
+                seen: set[str] = set()
+                begun: list[Future[dict[str, Output]]] = []
+                for part in slices:
+                    work = self._encoded(set(part) - seen)
+                    seen.update(text for text, _ in work)
+                    size = min(TOGETHER, len(work) // (2 * self._threads) + 1)
+                    groups = (work[start : start + size] for start in range(0, len(work), size))
+                    begun += [pool.submit(_read, session, names, group) for group in groups]
+                for one in begun:
+                    found |= one.result()
         self._remember(found)
         return found
+
+    def _encoded(self, texts: Collection[str]) -> list[tuple[str, list[int]]]:
+        """Texts with their word pieces. The longest come first, so that the threads end together."""
+        ordered = sorted(texts)
+        encoded = self._tokenizer.encode_batch_fast(ordered)
+        pairs = [(text, piece.ids) for text, piece in zip(ordered, encoded, strict=True)]
+        return sorted(pairs, key=lambda pair: -len(pair[1]))
 
     def _remember(self, found: Mapping[str, Output]) -> None:
         with self._recent_lock:
@@ -159,9 +182,18 @@ def _likeliest(shares: Mapping[str, float]) -> str | None:
     return max(shares, key=lambda label: shares[label]) if shares else None
 
 
-def _pass(session: Any, names: Sequence[str], ids: Sequence[int]) -> Output:
-    outputs = session.run(names, {"input_ids": np.array([ids], dtype=np.int64)})
-    return {name: output[0] for name, output in zip(names, outputs, strict=True)}
+def _clean(text: str, declared: str | None) -> tuple[str, Language]:
+    """What the model is to read of a text (nothing where it cannot), and its language."""
+    language = identify(text, declared)
+    return normalise(text) if language.english else "", language
+
+
+def _read(session: Any, names: Sequence[str], work: Sequence[tuple[str, list[int]]]) -> dict[str, Output]:
+    found: dict[str, Output] = {}
+    for text, ids in work:
+        outputs = session.run(names, {"input_ids": np.array([ids], dtype=np.int64)})
+        found[text] = {name: output[0] for name, output in zip(names, outputs, strict=True)}
+    return found
 
 
 def _open_session(path: Path) -> Any:

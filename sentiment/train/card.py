@@ -54,7 +54,7 @@ _LIMITS = """\
 _RECIPE = """\
 The whole encoder above its word table is tuned together with its heads, in three stages: first on sentiment and
 complaints; then, but for the lower third of the encoder, on every head at once, the small sets repeated, of the large
-ones at most 3,500 rows a class; last on 700 rows a class and our own examples four times. What a row does not say about
+ones at most 3,500 rows a class; last on 400 rows a class and our own examples four times. What a row does not say about
 sentiment or complaints is filled in with what the first stage says of it, at half the weight; a complaint counts as
 negative at half the weight. Classes are weighted to count the same; the mean embedding is held to what the untuned
 encoder says, so that it still finds like texts; the weights of the last hundred steps of a stage are averaged."""

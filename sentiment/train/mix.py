@@ -33,7 +33,7 @@ SECOND = {"complaint": 2, "emotion": 3, "irony": 2, "intent": 3, "own": 2}
 THIRD = {"own": 4}
 """How often rows of the small sets are seen in each stage for one sight of the others."""
 SECOND_MOST = 3500
-THIRD_MOST = 700
+THIRD_MOST = 400
 """Rows of a class that a stage sees at most: the rest were in the first, or teach little more."""
 
 
