@@ -113,9 +113,9 @@ def _ranked(texts: list[str]) -> list[str]:
 
 
 def _lists(texts: list[str], dice: random.Random) -> dict[str, list[str]]:
-    """Lists of words: of products (rare words) and of what goes wrong (common ones)."""
+    """Lists of words: of products (as rare as their names are) and of what goes wrong (common ones)."""
     ranked = _ranked(texts)
-    products = {f"products{number}": dice.sample(ranked[2_000:20_000], 30) for number in range(_LISTS)}
+    products = {f"products{number}": dice.sample(ranked[8_000:20_000], 30) for number in range(_LISTS)}
     return products | {f"trouble{number}": dice.sample(ranked[20:1_500], 60) for number in range(_LISTS)}
 
 

@@ -8,10 +8,10 @@ dictionaries. Both ways end in the same evaluation as `matches`.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from ahocorasick_rs import AhoCorasick
 
@@ -32,6 +32,9 @@ from listener.query.tree import (
     normal_value,
 )
 from listener.query.words import holds_emoji, hosts, is_run, may_hold_host, unit_starts, unmarked, without_links, words
+
+_FEW = 5
+"""So many terms are sooner looked for one by one."""
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -150,17 +153,20 @@ class _Reading:
             self._values[name] = _VALUES[name](self.post)
         return self._values[name]
 
-    def spans(self, term: Term) -> list[Span]:
-        """Where a term stands, in order."""
-        marked = term.form != term.plain
-        form = self.marked if marked else self.plain
-        if term.form not in form:
-            return []
-        if marked not in self._where:
-            self._where[marked] = unit_starts(form)
-        starts = self._where[marked]
-        lead, tail = len(term.form) - len(term.form.lstrip(" #@$")), len(term.form.rstrip())
-        return [(_place(starts, hit + lead), _place(starts, hit + tail - 1)) for hit in _occurrences(form, term.form)]
+    def span(self, hit: Hit) -> Span:
+        """Which words a hit begins and ends in."""
+        if hit.marked not in self._where:
+            self._where[hit.marked] = unit_starts(self.marked if hit.marked else self.plain)
+        starts = self._where[hit.marked]
+        return _place(starts, hit.first), _place(starts, hit.last)
+
+
+class Hit(NamedTuple):
+    """Where a term's first and last characters stand in a form, with or without marks."""
+
+    marked: bool
+    first: int
+    last: int
 
 
 Place = tuple[int, int]
@@ -172,13 +178,6 @@ Span = tuple[Place, Place]
 def _place(starts: list[int], offset: int) -> Place:
     number = bisect_right(starts, offset) - 1
     return number, offset - starts[number]
-
-
-def _occurrences(form: str, needle: str) -> Iterator[int]:
-    at = form.find(needle)
-    while at >= 0:
-        yield at
-        at = form.find(needle, at + 1)
 
 
 def _sites(post: Post) -> list[str]:
@@ -219,16 +218,46 @@ def _check(node: Node) -> Check:
     match node:
         case Term() | Field() | Followers():
             return _check_leaf(node)
-        case Near(left, right):
-            both = _every([_some([_check(term) for term in side]) for side in (left, right)])
-            return lambda reading: both(reading) and _near(node, reading)  # whether is far cheaper than where
+        case Near(left, right, distance):
+            return _near(left, right, distance)
         case Not(part):
             inner = _check(part)
             return lambda reading: not inner(reading)
         case And(parts):
-            return _every([_check(part) for part in parts])
+            return _every([_check(part) for part in sorted(parts, key=_effort)])
         case Or(parts):
-            return _some([_check(part) for part in parts])
+            return _choice(parts)
+
+
+def _choice(parts: Sequence[Node]) -> Check:
+    """Whether one of the parts matches; many terms are looked for at once."""
+    ordered = sorted(parts, key=_effort)
+    words = [part.form for part in ordered if isinstance(part, Term) and part.form == part.plain]
+    if len(words) <= _FEW:
+        return _some([_check(part) for part in ordered])
+    many = _many(tuple(words))
+    return _some([many, *(_check(part) for part in ordered if not isinstance(part, Term) or part.form != part.plain)])
+
+
+@lru_cache(maxsize=1024)
+def _many(forms: tuple[str, ...]) -> Check:
+    automaton = AhoCorasick(forms)
+    return lambda reading: bool(automaton.find_matches_as_indexes(reading.plain))
+
+
+def _effort(node: Node) -> int:
+    """About how many terms have to be looked for to evaluate a node: what is quick to decide goes first."""
+    match node:
+        case Followers():
+            return 0
+        case Term() | Field():
+            return 1
+        case Near(left, right):
+            return len(left) + len(right) + 1
+        case Not(part):
+            return _effort(part)
+        case And(parts) | Or(parts):
+            return sum(map(_effort, parts))
 
 
 def _check_leaf(leaf: Term | Field | Followers) -> Check:
@@ -275,10 +304,47 @@ def _some(checks: list[Check]) -> Check:
     return some
 
 
-def _near(near: Near, reading: _Reading) -> bool:
-    left = sorted(span for term in near.left for span in reading.spans(term))
-    right = sorted(span for term in near.right for span in reading.spans(term))
-    return _follows(left, right, near.distance) or _follows(right, left, near.distance)
+def _near(left: Sequence[Term], right: Sequence[Term], distance: int) -> Check:
+    both = _every([_choice(side) for side in sorted((left, right), key=len)])
+    find_left, find_right = _finder(left), _finder(right)
+
+    def near(reading: _Reading) -> bool:
+        if not both(reading):  # whether is far cheaper than where
+            return False
+        one, other = (sorted(map(reading.span, find(reading))) for find in (find_left, find_right))
+        return _follows(one, other, distance) or _follows(other, one, distance)
+
+    return near
+
+
+def _finder(terms: Sequence[Term]) -> Callable[[_Reading], list[Hit]]:
+    """Finds every place of the terms; where they are many, in one pass."""
+    plain = [term for term in terms if term.form == term.plain]
+    singly = terms if len(plain) <= _FEW else [term for term in terms if term.form != term.plain]
+    automaton = AhoCorasick([term.form for term in plain]) if len(plain) > _FEW else None
+
+    def find(reading: _Reading) -> list[Hit]:
+        hits = [hit for term in singly for hit in _hits(term, reading)]
+        if automaton is not None:
+            for number, start, _ in automaton.find_matches_as_indexes(reading.plain, overlapping=True):
+                hits.append(_hit(plain[number], start))
+        return hits
+
+    return find
+
+
+def _hits(term: Term, reading: _Reading) -> Iterator[Hit]:
+    form = reading.plain if term.form == term.plain else reading.marked
+    at = form.find(term.form)
+    while at >= 0:
+        yield _hit(term, at)
+        at = form.find(term.form, at + 1)
+
+
+def _hit(term: Term, at: int) -> Hit:
+    """A term whose form begins at this character; the blanks and marks around it do not count."""
+    lead, tail = len(term.form) - len(term.form.lstrip(" #@$")), len(term.form.rstrip())
+    return Hit(term.form != term.plain, at + lead, at + tail - 1)
 
 
 def _follows(first: list[Span], second: list[Span], distance: int) -> bool:

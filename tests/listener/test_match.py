@@ -36,14 +36,17 @@ def test_one_answer_for_every_mention_in_order() -> None:
 
 
 def test_every_field_of_a_mention_can_be_matched() -> None:
-    query = {"id": "all", "query": "acme site:acme.com site:forum.example source:wall source:files"}
+    asked = "acme site:acme.com site:forum.example source:wall source:files followers:>1000 is:comment list:slow"
+    query = {"id": "all", "query": asked, "lists": {"slow": ["too slow", "late"]}}
     mention = {
         "id": "1",
-        "text": "acme",
+        "text": "acme is late",
         "url": "https://forum.example/1",
         "platform": "files",
         "source": "Wall",
         "links": ["https://acme.com"],
+        "followers": 1001,
+        "kind": "comment",
     }
     assert run([json.dumps(query).encode()], [json.dumps(mention).encode()])[0] == [{"id": "1", "queries": ["all"]}]
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import select
 
 from core import tables
 from core.runtime import Runtime
+from core.types import Author
 from listener.matching import BrandMatcher, Watchlist, fold_handle
 from tests.listener import made
 from tests.listener.made import post
@@ -51,6 +54,42 @@ def test_platforms_are_asked_for_the_words_of_all_queries(sqlite_runtime: Runtim
     terms = load(sqlite_runtime).terms()
     assert {"acme", "zeta", "zetahelp"} <= set(terms)
     assert list(terms) == sorted(set(terms))
+
+
+def add_list(runtime: Runtime, brand_id: int, name: str, *words: str) -> None:
+    with runtime.db.write() as db:
+        db.add(tables.WordList(brand_id=brand_id, name=name, words=list(words)))
+
+
+def test_a_query_may_name_the_lists_of_its_brand_and_no_others(sqlite_runtime: Runtime) -> None:
+    acme = made.brand(sqlite_runtime, "acme", "acme list:slow")
+    made.brand(sqlite_runtime, "zeta", "zeta list:slow")
+    add_list(sqlite_runtime, acme, "slow", "late", "lost*")
+    matcher = load(sqlite_runtime)
+    found = matcher.brands(post(1, "zeta and acme: losing parcels, lost and late"), tables.Source(kind="x", name="x"))
+    assert [brand_id for brand_id, _ in found] == [acme]
+    assert matcher.brands(post(1, "acme lost"), tables.Source(kind="x", name="x"))
+    assert not matcher.brands(post(1, "acme"), tables.Source(kind="x", name="x"))
+
+
+def test_a_changed_list_makes_a_new_matcher(sqlite_runtime: Runtime) -> None:
+    brand_id = made.brand(sqlite_runtime, "acme", "acme list:slow")
+    add_list(sqlite_runtime, brand_id, "slow", "late")
+    matcher = load(sqlite_runtime)
+    with sqlite_runtime.db.write() as db:
+        assert Watchlist.read(db) == matcher.watchlist
+        db.scalars(select(tables.WordList)).one().words = ["lost"]
+        db.flush()
+        assert Watchlist.read(db) != matcher.watchlist
+
+
+def test_queries_see_how_many_followers_and_which_kind(sqlite_runtime: Runtime) -> None:
+    made.brand(sqlite_runtime, "acme", "acme followers:>=100 is:reply")
+    matcher, source = load(sqlite_runtime), tables.Source(kind="x", name="x")
+    reply = post(1, "acme", kind="reply")
+    assert matcher.brands(replace(reply, author=Author("1", "ann", followers=100)), source)
+    assert not matcher.brands(replace(reply, author=Author("1", "ann", followers=99)), source)
+    assert not matcher.brands(reply, source)
 
 
 def test_the_watchlist_says_whether_the_matcher_is_still_right(sqlite_runtime: Runtime) -> None:

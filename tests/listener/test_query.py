@@ -101,6 +101,18 @@ ERRORS = [
     ('"late ship"*', 11, "inside the quotes"),
     ("acme s*", 5, "two letters"),
     ("*", 0, "Nothing in"),
+    ("acme followers:many", 15, "takes a number"),
+    ("acme followers:>1,000", 15, "takes a number"),
+    ("acme followers:", 5, "value directly behind it"),
+    ("acme followers:9..2", 15, "smaller number comes first"),
+    ("acme followers:<0", 15, "followers:0"),
+    ("acme fans:>5", 5, "Did you mean followers:>5?"),
+    ("acme is:replies", 8, "Did you mean is:reply?"),
+    ("acme is:late", 8, "post, reply, quote, comment, review or email"),
+    ("acme has:video", 9, "link or emoji"),
+    ("acme type:reply", 5, "Did you mean is:reply?"),
+    ("acme list:slow", 10, "Make it first, on the brand's page."),
+    ("acme NEAR/5 is:reply", 12, "Beside NEAR"),
     ("acme & late", 5, "Write AND"),
     ("acme || late", 5, "Write OR"),
     ("acme #", 5, "Nothing in"),
@@ -110,6 +122,8 @@ ERRORS = [
     ("-acme -late", 0, "leave out"),
     ("acme OR -late", 8, "leave out"),
     ("(acme (b OR c)) OR (NOT late)", 20, "leave out"),
+    ("followers:>1000", 0, "how many followers"),
+    ("acme OR followers:>1000", 8, "how many followers"),
 ]
 
 
@@ -146,6 +160,60 @@ def test_nesting_has_a_limit(opening: str, closing: str, each: int) -> None:
         parse("x " + opening * 900 + "a" + closing * 900)
 
 
+def test_groups_inside_groups_work_as_deep_as_they_go() -> None:
+    depth = 100
+    text = "".join("a (b OR " if level % 2 else "b OR (" for level in range(depth)) + "c" + ")" * depth
+    query = parse(text)
+    assert matches(query, Post("b"))
+    assert not matches(query, Post("a"))
+    assert explain(query).count("\n") > depth // 2
+    assert terms(query) == ["a", "b"]
+    with pytest.raises(QuerySyntaxError, match="100 levels") as caught:
+        parse(f"({text})")
+    assert text[caught.value.position - 1] == "("
+
+
+LISTS = {
+    "slow": ["late", "too slow", "delay*", "#Late", " Late "],
+    "Acme 2": ["acme"],
+    "empty": [],
+    "bad": ["ok", "..."],
+}
+
+
+def test_a_list_stands_for_any_of_its_words() -> None:
+    query = parse('acme list:slow -list:"acme 2"', LISTS)
+    assert terms(parse("list:slow", LISTS)) == ["Late", "delay", "late", "too slow"]
+    assert matches(parse("list:SLOW", LISTS), Post("so many delays"))
+    assert not matches(parse("list:slow", LISTS), Post("too quick"))
+    assert not matches(query, Post("acme is late"))
+    assert matches(parse("acme NEAR/2 (list:slow OR gone)", LISTS), Post("acme: too slow"))
+    assert not matches(parse("acme NEAR/2 list:slow", LISTS), Post("acme is not the one that was late"))
+
+
+def test_a_list_is_explained_by_its_name_and_words() -> None:
+    assert explain(parse("list:slow", LISTS)) == (
+        "Finds posts with one of the words in the list “slow” (“late”, “too slow”, “delay*”, #Late)."
+    )
+    many = {"many": [f"word{number}" for number in range(30)]}
+    assert explain(parse("list:many", many)).endswith("“word19” and 10 more).")
+
+
+@pytest.mark.parametrize(
+    ("query", "position", "message"),
+    [
+        ("acme list:none", 10, "There are: Acme 2, bad, empty, slow."),
+        ("acme list:empty", 10, "is empty"),
+        ("acme list:bad", 5, "“...” in the list “bad”"),
+    ],
+)
+def test_a_list_that_cannot_be_used_is_named(query: str, position: int, message: str) -> None:
+    with pytest.raises(QuerySyntaxError) as caught:
+        parse(query, LISTS)
+    assert caught.value.position == position
+    assert message in str(caught.value)
+
+
 def test_caret_of_a_long_query_shows_the_part_around_it() -> None:
     with pytest.raises(QuerySyntaxError) as caught:
         parse("acme OR " * 100 + "sh*p" + " OR acme" * 100)
@@ -160,7 +228,18 @@ def test_caret_stands_below_wide_and_combined_characters() -> None:
     assert caught.value.caret() == "東京 e\u0301 )\n" + " " * 7 + "^"
 
 
-PIECES = [*"ab *-()\"'#@:&|/“«東😡\u200d", "AND ", "OR ", "NOT ", "NEAR/2 ", "site:x.de"]
+PIECES = [
+    *"ab *-()\"'#@:&|/“«東😡\u200d",
+    "AND ",
+    "OR ",
+    "NOT ",
+    "NEAR/2 ",
+    "site:x.de",
+    "followers:",
+    "<=",
+    "5..",
+    "is:",
+]
 
 
 @settings(deadline=None, max_examples=300)
@@ -225,6 +304,21 @@ def test_terms_to_ask_a_search_for(query: str, searched: list[str]) -> None:
             "  - not all of these:\n"
             "    - the word “a”\n"
             "    - the word “b”",
+        ),
+        (
+            "acme followers:>=1k",
+            "Finds posts with all of these:\n- the word “acme”\n- an author with at least 1,000 followers",
+        ),
+        ("acme followers:5", "Finds posts with all of these:\n- the word “acme”\n- an author with exactly 5 followers"),
+        (
+            "acme followers:>1000 -followers:1m..2m",
+            "Finds posts with all of these:\n- the word “acme”\n- an author with more than 1,000 followers\n"
+            "Leaves out posts with an author with 1,000,000 to 2,000,000 followers.",
+        ),
+        (
+            "acme followers:<1000 (followers:<=9 OR is:reply) has:link",
+            "Finds posts with all of these:\n- the word “acme”\n- an author with fewer than 1,000 followers\n"
+            "- at least one of these:\n  - an author with at most 9 followers\n  - the kind “reply”\n- a link in them",
         ),
         (
             "acme and lang:de",

@@ -65,6 +65,8 @@ class Made:
     author: str
     lang: str | None
     source: str
+    followers: int | None
+    kind: str
 
     @property
     def words(self) -> list[Word]:
@@ -74,7 +76,7 @@ class Made:
         text = ""
         for piece, gap in zip(self.pieces, self.gaps, strict=True):
             text += gap + "".join(word.written for word in piece)
-        return Post(text, self.author, self.lang, None, "files", self.source)
+        return Post(text, self.author, self.lang, None, "files", self.source, (), self.followers, self.kind)
 
     def hosts(self) -> set[str]:
         written = {word.written for piece in self.pieces for word in piece}
@@ -90,6 +92,8 @@ posts = st.lists(st.tuples(st.sampled_from(PIECES), st.sampled_from(GAPS)), max_
         author=st.sampled_from(["Joe", "@acme", ""]),
         lang=st.sampled_from(["de", "de-AT", "en", None]),
         source=st.sampled_from(["forum", "Wall"]),
+        followers=st.sampled_from([None, 0, 999, 1_000, 1_001, 50_000]),
+        kind=st.sampled_from(["post", "reply", "review"]),
     )
 )
 
@@ -152,7 +156,28 @@ FIELDS = [
     Asked("site:shop.de", lambda made: "shop.de" in made.hosts()),
     Asked("site:acme.com", lambda made: "acme.com" in made.hosts()),
     Asked("site:op.de", lambda _: False),
+    Asked("is:reply", lambda made: made.kind == "reply"),
+    Asked("IS:Review", lambda made: made.kind == "review"),
+    Asked("has:link", lambda made: bool(made.hosts())),
+    Asked("has:emoji", lambda made: any(word.folded in "😡👍" for word in made.words)),
+    Asked("followers:>1000", lambda made: made.followers is not None and made.followers > 1_000),
+    Asked("followers:<=1k", lambda made: made.followers is not None and made.followers <= 1_000),
+    Asked("followers:999..1000", lambda made: made.followers in (999, 1_000)),
+    Asked("followers:=0", lambda made: made.followers == 0),
 ]
+LISTS = {"some": ["ship", "LATE", "#acme", "東京"]}
+
+
+def listed() -> Asked:
+    """The list LISTS["some"], as the reference decides it."""
+    parts = [
+        term("", ["ship"]),
+        term("", ["late"]),
+        term("", ["acme"], mark="#"),
+        term("", ["東", "京"], is_run=True),
+    ]
+    found = any_of(parts)
+    return Asked("list:some", found.holds, found.places)
 
 
 def any_of(parts: list[Asked]) -> Asked:
@@ -182,7 +207,7 @@ def near(left: Asked, right: Asked, distance: int) -> Asked:
     return Asked(f"({left.text} NEAR/{distance} {right.text})", holds)
 
 
-leaves = st.sampled_from(TERMS)
+leaves = st.sampled_from([*TERMS, listed()])
 sides = leaves | st.lists(leaves, min_size=2, max_size=3).map(any_of)
 nears = st.builds(near, sides, sides, st.integers(1, 4))
 queries = st.recursive(
@@ -202,9 +227,9 @@ def test_matcher_and_matches_agree_with_the_reference(asked: list[Asked], made: 
     parsed = {}
     for number, query in enumerate(asked):
         try:
-            parsed[number] = parse(query.text)
+            parsed[number] = parse(query.text, LISTS)
         except QuerySyntaxError as error:
-            assert "only says what to leave out" in error.message  # noqa: PT017 (the rest of the list goes on)
+            assert "would match nearly every post" in error.message  # noqa: PT017 (the rest of the list goes on)
     assume(parsed)
     matcher = Matcher(parsed)
     for one in made:
@@ -253,6 +278,15 @@ def test_no_queries_match_nothing() -> None:
         ("site:example.com", Post("write to me@example.com"), False),
         ("site:müller.de", Post("auf https://www.MÜLLER.de/x"), True),
         ("site:straße.de", Post("auf straße.de"), True),
+        ("is:comment", Post("x", kind="comment"), True),
+        ("acme -is:reply", Post("acme"), True),
+        ("acme has:link", Post("acme", links=("https://a.de",)), True),
+        ("acme has:link", Post("acme", url="https://forum.example/1"), False),
+        ("acme has:link", Post("acme booking.com"), False),
+        ("acme has:emoji", Post("acme 🇩🇪"), True),
+        ("acme has:emoji", Post("acme™ ©"), False),
+        ("acme -followers:>10", Post("acme"), True),
+        ("acme followers:<10", Post("acme"), False),
         ("late NEAR/3 acme", Post("late one two acme"), True),
         ("late NEAR/3 acme", Post("late one two three acme"), False),
         ("late NEAR/3 acme", Post("acme isn't so late"), True),
@@ -275,13 +309,16 @@ def test_a_mention_is_matched_by_what_its_platform_says() -> None:
     mention = Mention(
         platform="mastodon",
         native_id="1",
-        author=Author("9", "Joe"),
+        author=Author("9", "Joe", followers=12),
         text="Acme!",
         created_at=datetime(2026, 11, 22, tzinfo=UTC),
         url="https://mastodon.example/@Joe/1",
         lang="de",
+        kind="quote",
         extra={"links": ["https://acme.com/help", 5]},
     )
-    query = parse("acme from:joe lang:de site:mastodon.example site:acme.com source:mastodon source:wall")
+    query = parse(
+        "acme from:joe lang:de site:mastodon.example site:acme.com source:mastodon source:wall followers:12 is:quote"
+    )
     assert matches(query, post_of(mention, "Wall"))
     assert not matches(query, post_of(mention))
