@@ -15,6 +15,7 @@ from web import (
     deletions,
     guide,
     health,
+    hooks,
     inbox,
     people,
     playbook,
@@ -40,6 +41,7 @@ _PAGES = (
     playbook,
     people,
     health,
+    hooks,
 )
 
 
@@ -55,9 +57,10 @@ def create_app(runtime: Runtime) -> Flask:
     current.init_app(app, runtime)
     security.init_app(app, runtime.settings)
     auth.init_app(app, runtime.clock)  # before CSRF: who is not signed in is asked to sign in, whatever they sent
-    security.protect_forms(app)
+    csrf = security.protect_forms(app)
     shell.init_app(app)
     coverage.init_app(app)
+    hooks.init_app(app, runtime.clock, csrf)
     for page in _PAGES:
         app.register_blueprint(page.pages)
     return app

@@ -34,6 +34,7 @@ ENDINGS = (".jsonl", ".ndjson", ".csv", ".tsv")
 PAGE_ITEMS = 500
 QUIET_SECONDS = 10
 """For so long a file must not have changed before its last line counts as complete without an end."""
+CANARY_FILE = "ripplewatch-canary.jsonl"
 _HEAD = 1_024
 
 
@@ -87,6 +88,21 @@ class Files:
 
     def close(self) -> None:
         """Nothing stays open."""
+
+    def can_send_canary(self) -> bool:
+        """Whether it is a folder, which is ours to write to: in a file we might come between another's lines."""
+        return self._path.is_dir() and os.access(self._path, os.W_OK)
+
+    def send_canary(self, token: str) -> None:
+        """Put a file of our own into the folder, in place of that of the last time."""
+        record = {"platform": self.kind, "id": token, "author": "ripplewatch", "text": token}
+        line = json.dumps(record | {"created_at": self._clock.now().isoformat()})
+        unfinished = self._path / f".{CANARY_FILE}.new"
+        try:
+            unfinished.write_text(f"{line}\n", encoding="utf-8")
+            unfinished.replace(self._path / CANARY_FILE)
+        except OSError as error:
+            raise RetryLater(f"{error.filename or self._path} cannot be written: {error.strerror or error}") from error
 
     def _files(self) -> list[Path]:
         if self._path.is_dir():

@@ -4,49 +4,34 @@ not come."""
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import ClassVar
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
 from core import tables
 from core.clock import HeldClock
-from core.errors import GiveUp
+from core.errors import GiveUp, RetryLater
 from core.runtime import Runtime
-from core.types import Page, Permission
+from core.settings import Settings
+from core.types import Page
 from listener.canary import KEPT, LOST_AFTER, late, send_due
-from listener.source import Context, Field
+from listener.matching import BrandMatcher, Watchlist
+from listener.source import Context
+from listener.sources.files import Files
+from listener.step import step
 from tests.listener import made
 from tests.listener.made import post
+from tests.listener.told import Told
 
 
-class Deaf:
-    """A source through which nothing can be sent."""
-
-    kind: ClassVar[str] = "x"
-    title: ClassVar[str] = "X"
-    about: ClassVar[str] = ""
-    fields: ClassVar[tuple[Field, ...]] = ()
-    steps: ClassVar[tuple[str, ...]] = ()
-    poll_seconds: ClassVar[float] = 60
-    silent_seconds: ClassVar[float | None] = None
-    reply: ClassVar[Permission] = Permission("no", "")
-
-    def __init__(self, context: Context | None = None) -> None:
-        self.sent = list[str]()
-
-    def fetch(self, cursor: str | None) -> Page:
-        return Page()
-
-    def close(self) -> None:
-        pass
-
-
-class Echoing(Deaf):
+class Echoing(Told):
     """A source through which canaries go, unless told otherwise."""
 
-    allowed = True
-    refusal: GiveUp | None = None
+    def __init__(self) -> None:
+        super().__init__()
+        self.allowed, self.sent = True, list[str]()
+        self.refusal: GiveUp | None = None
 
     def can_send_canary(self) -> bool:
         return self.allowed
@@ -63,7 +48,7 @@ def source_id(runtime: Runtime) -> int:
     return made.source(runtime)
 
 
-def send(runtime: Runtime, source_id: int, source: Deaf) -> bool:
+def send(runtime: Runtime, source_id: int, source: Told) -> bool:
     with runtime.db.read() as db:
         row = db.get_one(tables.Source, source_id)
     return send_due(runtime, row, source)
@@ -147,7 +132,7 @@ def test_nothing_is_sent_where_it_cannot_or_need_not(runtime: Runtime, source_id
     unable = Echoing()
     unable.allowed = False
     never = Runtime(runtime.settings.model_copy(update={"canary_hours": 0}), runtime.db, runtime.clock, runtime.queue)
-    assert not send(runtime, source_id, Deaf())
+    assert not send(runtime, source_id, Told())
     assert not send(runtime, source_id, unable)
     assert not send(never, source_id, Echoing())
     with runtime.db.read() as db:
@@ -166,6 +151,32 @@ def test_nobody_hides_a_post_with_a_token_of_their_own_making(runtime: Runtime, 
     token = f"ripplewatch-canary-{'0' * 32}"
     page = [post(1, f"acme lost my parcel {token}"), post(2, f" {token}\n")]
     assert made.store(runtime, source_id, page).new == 1
+
+
+def test_through_a_folder_it_goes_as_a_file_each_time_anew(
+    sqlite_runtime: Runtime, tmp_path: Path, clock: HeldClock
+) -> None:
+    made.brand(sqlite_runtime)
+    source_id, matcher = made.source(sqlite_runtime, "files"), BrandMatcher(Watchlist((), frozenset()))
+    files = Files(Context({"path": str(tmp_path)}, sqlite_runtime.settings, clock))
+    for _ in range(2):
+        with sqlite_runtime.db.read() as db:
+            assert send_due(sqlite_runtime, db.get_one(tables.Source, source_id), files)
+        assert step(sqlite_runtime, source_id, files, matcher, clock.now()).collected.unmatched == 0
+        clock.advance(86_400)
+    assert [file.name for file in tmp_path.glob("*canary*")] == ["ripplewatch-canary.jsonl"]
+    with sqlite_runtime.db.read() as db:
+        assert [row.seen_at is not None for row in db.scalars(select(tables.Canary))] == [True, True]
+    assert lost(sqlite_runtime) == []
+
+
+def test_into_somebody_elses_file_nothing_is_written(settings: Settings, tmp_path: Path, clock: HeldClock) -> None:
+    (tmp_path / "theirs.csv").write_text("platform,id\n")
+    assert not Files(Context({"path": str(tmp_path / "theirs.csv")}, settings, clock)).can_send_canary()
+    assert not Files(Context({"path": str(tmp_path / "nowhere")}, settings, clock)).can_send_canary()
+    gone = Files(Context({"path": str(tmp_path / "nowhere")}, settings, clock))
+    with pytest.raises(RetryLater, match="cannot be written: No such file"):
+        gone.send_canary("token")
 
 
 def test_rows_do_not_pile_up(runtime: Runtime, source_id: int, clock: HeldClock) -> None:

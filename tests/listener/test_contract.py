@@ -33,7 +33,7 @@ CLOSED = "127.0.0.1:9"
 class SetUp:
     """How a source is reached: its settings and the process's, when its recorded answers were new, and words in them.
 
-    `lost` are settings with which its host is not there.
+    `lost` are settings with which its host is not there. `pushed`: it is not asked, but posted to (web/hooks.py).
     """
 
     settings: Callable[[World, Path], Mapping[str, object]]
@@ -41,6 +41,7 @@ class SetUp:
     lost: Mapping[str, object] = field(default_factory=dict)
     lost_process: Mapping[str, object] = field(default_factory=dict)
     terms: tuple[str, ...] = ()
+    pushed: bool = False
 
 
 def _folder(_: World, folder: Path) -> Mapping[str, object]:
@@ -85,6 +86,9 @@ SET_UPS = {
         lost={**reddit.KEYS, "subreddits": "kakapo"},
         lost_process={"reddit_url": f"http://{CLOSED}", "reddit_oauth_url": f"http://{CLOSED}"},
     ),
+    "webhook": SetUp(
+        lambda served, _: {"secret": "correct horse battery staple"}, datetime(2026, 11, 20, tzinfo=UTC), pushed=True
+    ),
     "x": SetUp(
         lambda served, _: {"bearer_token": x.TOKEN, "accounts": "Twitter", "mode": "search"},
         x_server.RECORDED,
@@ -96,6 +100,12 @@ SET_UPS = {
 
 @pytest.fixture(params=kinds())
 def kind(request: pytest.FixtureRequest) -> type[Source]:
+    return load(request.param)
+
+
+@pytest.fixture(params=[name for name in kinds() if name not in SET_UPS or not SET_UPS[name].pushed])
+def fetched(request: pytest.FixtureRequest) -> type[Source]:
+    """A kind that asks its platform."""
     return load(request.param)
 
 
@@ -168,8 +178,8 @@ def test_its_examples_are_accepted(kind: type[Source]) -> None:
     kind(Context(settings, Settings(), HeldClock())).close()
 
 
-def test_what_it_hears_is_whole(kind: type[Source], served: World, tmp_path: Path) -> None:
-    with hearing(kind, served, tmp_path) as source:
+def test_what_it_hears_is_whole(fetched: type[Source], served: World, tmp_path: Path) -> None:
+    with hearing(fetched, served, tmp_path) as source:
         page = whole(source, None)
     assert page.mentions
     assert page.cursor
@@ -205,9 +215,9 @@ def test_after_the_cursor_nothing_comes_that_was_not_there_before(
     assert after.cursor == first.cursor
 
 
-def test_a_host_that_is_not_there_is_tried_later(kind: type[Source]) -> None:
-    given = SET_UPS[kind.kind]
-    source = kind(Context(given.lost, load_settings(given.lost_process), HeldClock(given.now), given.terms))
+def test_a_host_that_is_not_there_is_tried_later(fetched: type[Source]) -> None:
+    given = SET_UPS[fetched.kind]
+    source = fetched(Context(given.lost, load_settings(given.lost_process), HeldClock(given.now), given.terms))
     with pytest.raises(RetryLater) as caught:
         source.fetch(None)
     assert len(str(caught.value)) > 20
