@@ -38,12 +38,14 @@ _LEFT_OUT = {
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """What is said of a source. `quote` are the platform's own words in it, `then` what follows or is to be done."""
+    """What is said of a source. `quote` are the platform's own words in it, `then` what follows or is to be done;
+    `settings` says that it is done in the source's settings."""
 
     light: Light
     says: str
     quote: str = ""
     then: str = ""
+    settings: bool = False
 
 
 def hearing(
@@ -69,7 +71,8 @@ def _stopped(source: Source, now: datetime, level: Level) -> Hearing | None:
     if not source.active or source.state == "off":
         return Hearing("off", "Off.")
     if source.state == "paused":
-        return Hearing("red", "Paused until somebody acts:", source.reason or "no reason was given")
+        why = source.reason or "no reason was given"
+        return Hearing("red", "Paused until somebody acts:", why, "Look at its settings.", settings=True)
     if level == Level.NOTHING:
         until = words.day(next_month(now))
         return Hearing("red", f"The month’s budget of ${source.budget:,} is used up: nothing is read until {until}.")
@@ -100,7 +103,9 @@ def _lost(source: Source, now: datetime, rate: Rate | None, open_gaps: int, cana
         what, since = silent
         return Hearing("red", f"Silent since {words.at(since, now)}{what}, where something always comes.", then=gap)
     if source.expires_at and source.expires_at <= now:
-        return Hearing("red", f"Its key {words.expiry(source.expires_at, now)}.", then="Enter a new one.")
+        return Hearing(
+            "red", f"Its key {words.expiry(source.expires_at, now)}.", then="Enter a new one.", settings=True
+        )
     if canary:
         return Hearing("red", f"Hearing, but {canary}.")
     if rate and rate.far_below:
@@ -116,7 +121,7 @@ def _watched(source: Source, now: datetime, level: Level) -> Hearing | None:
         return Hearing("amber", f"Behind by {words.span((now - source.heard_to).total_seconds())}, and catching up.")
     if source.expires_at and source.expires_at - now < EXPIRES_SOON:
         says = f"Hearing, but its key {words.expiry(source.expires_at, now)}."
-        return Hearing("amber", says, then="Enter a new one.")
+        return Hearing("amber", says, then="Enter a new one.", settings=True)
     return Hearing("amber", _LEFT_OUT[level]) if level in _LEFT_OUT else None
 
 

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -15,9 +16,10 @@ from sqlalchemy import select
 from waitress import create_server
 
 from core.runtime import Runtime
-from core.tables import Case, Reply, User
+from core.tables import Case, Forgetting, Gap, Reply, User
 from responder import post
 from tests.browser import browser as running_browser
+from tests.loopback import Answer, Asked, http
 from tests.web.stories import add_case, add_source, add_user, case_of
 from web import create_app
 from web.setup import first_link
@@ -201,6 +203,22 @@ def test_the_query_is_explained_while_it_is_typed(page: Page) -> None:
     expect(page.locator("#preview mark")).to_be_visible()
 
 
+def test_a_connection_is_tested_and_nothing_that_was_typed_is_lost(page: Page) -> None:
+    def refuse(asked: Asked) -> Answer:
+        del asked
+        return Answer(401, b'{"error": "The access token was revoked"}')
+
+    with http(refuse) as server:
+        page.goto("/sources/new/mastodon")
+        page.get_by_label("Server").fill(server.url)
+        page.get_by_label("Access token").fill("half-a-token")
+        page.get_by_role("button", name="Test connection").click()
+        expect(page.locator("#tested")).to_contain_text("The access token was revoked")
+    expect(page.get_by_label("Access token")).to_have_value("half-a-token")
+    expect(page.get_by_role("button", name="Test connection")).to_be_enabled()
+    assert page.url.endswith("/sources/new/mastodon")
+
+
 def test_the_keys_are_listed_and_do_nothing_while_one_types(page: Page, site: Site) -> None:
     add_case(site.runtime)
     page.goto("/")
@@ -271,5 +289,11 @@ def _hard_to_show(runtime: Runtime) -> list[str]:
     thread = {"conversation": "one"}
     add_case(runtime, "The first word of a thread " * 9, mention=thread, state="sent", reply={}, minutes_ago=90)
     cases.append(f"/cases/{add_case(runtime, 'And the last', mention=thread, drafts=('Sorry! ' * 40,))}")
-    others = ["/brands/", "/brands/hawkweed", f"/sources/{source}", "/sources/", "/playbook/", "/people", "/health"]
+    with runtime.db.write() as db:
+        now = runtime.clock.now()
+        db.add(Gap(source_id=source, start=now - timedelta(hours=30), end=now, reason="401 " + "z" * 90))
+        times = {"asked_at": now - timedelta(days=3), "done_at": now}
+        db.add(Forgetting(platform="bluesky", why="deleted by its author", mentions=1, **times))
+    others = ["/brands/", "/brands/hawkweed", "/playbook/", "/people", "/health", "/coverage/", "/coverage/gaps/1"]
+    others += ["/sources/", f"/sources/{source}", f"/sources/{source}/settings", "/sources/new/mastodon", "/deletions/"]
     return ["/", *cases, *others, "/guide/brand", "/account", "/keys", "/nowhere"]
