@@ -6,9 +6,11 @@
     deleted ones         forgotten (listener/forget.py), and never stored again
     cursor               moves with all of this or not at all
 
-Own posts and what no query matches are dropped and counted. Several processes may collect the same things at the
-same time: unique constraints decide who was first, and rows are touched in the order of their keys so that no two
-processes wait for each other.
+Own posts and what no query matches are dropped and counted. Only `as_context` keeps what is nobody's mention: the
+post that a mention answers, which people see in its thread and nowhere else.
+
+Several processes may collect the same things at the same time: unique constraints decide who was first, and rows are
+touched in the order of their keys so that no two processes wait for each other.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from core import tables, waiting
 from core.clock import Clock
 from core.db import insert
 from core.types import Author, Mention, Page
-from listener import budget, canary, gaps, rates
+from listener import budget, canary, copies, gaps, rates
 from listener.chunks import chunks
 from listener.clean import clean, short_id
 from listener.forget import forget_authors, forget_mentions
@@ -75,14 +77,18 @@ class _Held:
     counts: tuple[int, int, int]
 
 
-def collect(db: Session, clock: Clock, source: tables.Source, page: Page, matcher: BrandMatcher) -> Collected:
+def collect(
+    db: Session, clock: Clock, source: tables.Source, page: Page, matcher: BrandMatcher, *, as_context: bool = False
+) -> Collected:
     """Store a page of `source`, which is a row of this session; see the module."""
     now, page = clock.now(), canary.without(db, clock, source, page)
     heard, own = _heard(page, matcher, now)
     held = _held(db, heard)
     heard = {key: mention for key, mention in heard.items() if key not in held or not held[key].deleted}
     brands = {key: found for key, mention in heard.items() if (found := matcher.brands(mention, source))}
-    fresh = {key: heard[key] for key in brands if key not in held}
+    if as_context and source.brand_id is not None:
+        brands = {}  # that the source is the brand's makes what it asked for no mention of the brand
+    fresh = {key: heard[key] for key in (heard if as_context else brands) if key not in held}
     authors = _store_authors(db, [heard[key] for key in heard if key in held or key in fresh])
     new = _store_mentions(db, source, fresh, authors, now)
 
@@ -93,6 +99,8 @@ def collect(db: Session, clock: Clock, source: tables.Source, page: Page, matche
     changed = {_key(edit) for edit in page.edited} & known.keys()
     edited = {known[key].id: heard[key] for key in changed if known[key].text != heard[key].text}
     _store_edits(db, clock, edited)
+    copies.forget(db, list(edited))
+    copies.note(db, [*edited, *(stored[key].id for key in fresh)])
     _add_reposts(db, source.kind, page.reposts)
     waiting.add(db, clock, "judge", matched)
     deleted = _forget(db, clock, source.kind, page)

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from core import tables, waiting
 from core.clock import Clock
+from listener import copies
 from listener.chunks import chunks
 from listener.matching import fold_handle
 
@@ -92,6 +93,8 @@ def _forget(db: Session, clock: Clock, ids: Sequence[int], why: str, asked_at: d
     db.execute(update(tables.Verdict).where(tables.Verdict.mention_id.in_(live)).values(reasons=[]))
     aside = tables.SetAside
     db.execute(delete(aside).where(aside.subject == "mention", aside.subject_id.in_(live)))
+    db.execute(delete(tables.Relevance).where(tables.Relevance.mention_id.in_(live)))
+    copies.forget(db, live)
     for stage in ("judge", "open_case"):
         waiting.done(db, stage, live)
     _close_cases(db, clock, live, why)

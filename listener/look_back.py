@@ -1,6 +1,7 @@
 """What a source that has caught up does besides hearing what is new: it closes gaps, and looks after what we hold.
 
-One part of one gap, or one batch of mentions, per step, so that what is new never waits long for it.
+One part of one gap, or one batch of mentions, or of posts that mentions answer, per step, so that what is new never
+waits long for it.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import exists, select, update
+from sqlalchemy.orm import Session, aliased
 
 from core import tables
 from core.errors import GiveUp, RetryLater
@@ -23,9 +25,23 @@ from core.types import Page, Span
 from listener import gaps, settings
 from listener.collect import collect
 from listener.matching import BrandMatcher
-from listener.source import Rechecks, Refetches, Source
+from listener.source import FindsParents, Rechecks, Refetches, Source
 
 log = logging.getLogger(__name__)
+
+BETWEEN = timedelta(minutes=1)
+"""A source is asked for parents at most so often."""
+
+
+@dataclass(slots=True)
+class _Asked:
+    """When one source was last asked for parents, and for which: those that are gone are not asked for again."""
+
+    at: datetime | None = None
+    ids: set[str] = field(default_factory=set)
+
+
+_asked: WeakKeyDictionary[FindsParents, _Asked] = WeakKeyDictionary()
 
 
 def look_back(
@@ -43,6 +59,8 @@ def look_back(
             looking.fetch_gap(source, gap)
         elif isinstance(source, Rechecks) and (row.recheck_at is None or row.recheck_at <= now):
             looking.recheck(source, row.kind)
+        elif isinstance(source, FindsParents):
+            looking.find_parents(source, row.kind)
     except Exception as error:  # noqa: BLE001 - what is heard now matters more; it is tried again, and logged
         if not (stop and stop.is_set()):
             looking.later(error, gap)
@@ -80,6 +98,25 @@ class _Looking:
             wait = timedelta(seconds=source.recheck_seconds / 10 if len(held) < source.recheck_ids else 0)
             row.recheck_at = max(now + wait, page.rest_until or now)
 
+    def find_parents(self, source: FindsParents, kind: str) -> None:
+        """Ask for posts that mentions of the last day answer and that we do not hold. Each is asked for once."""
+        asked, now = _asked.setdefault(source, _Asked()), self.runtime.clock.now()
+        if asked.at and now - asked.at < BETWEEN:
+            return
+        asked.at, mention, parent = now, tables.Mention, aliased(tables.Mention)
+        held = exists().where(parent.platform == kind, parent.native_id == mention.reply_to)
+        recent = (mention.source_id == self.source_id, mention.heard_at > now - timedelta(days=1))
+        wanted = select(mention.reply_to).where(
+            *recent, mention.deleted_at.is_(None), mention.reply_to.is_not(None), ~held
+        )
+        with self.runtime.db.read() as db:
+            found = set(filter(None, db.scalars(wanted.distinct())))
+        ids = sorted(found - asked.ids)[: source.parent_ids]
+        asked.ids = (asked.ids & found) | set(ids)
+        if ids:
+            with self._storing(source.parents(ids), as_context=True):
+                pass
+
     def later(self, error: Exception, gap: tables.Gap | None) -> None:
         """Note when to try again: the gap, or the re-check."""
         expected = isinstance(error, (RetryLater, GiveUp))
@@ -93,11 +130,13 @@ class _Looking:
                 db.execute(update(tables.Source).where(tables.Source.id == self.source_id).values(recheck_at=later))
 
     @contextmanager
-    def _storing(self, page: Page) -> Iterator[tuple[Session, tables.Source]]:
+    def _storing(self, page: Page, *, as_context: bool = False) -> Iterator[tuple[Session, tables.Source]]:
         """Store a page that has nothing to do with the cursor, in one transaction with what the block does."""
         with self.runtime.db.write() as db:
             row = db.get_one(tables.Source, self.source_id)
-            collected = collect(db, self.runtime.clock, row, replace(page, cursor=None), self.matcher)
+            collected = collect(
+                db, self.runtime.clock, row, replace(page, cursor=None), self.matcher, as_context=as_context
+            )
             settings.renew(self.runtime.settings, row, page.credentials)
             yield db, row
         if collected.to_judge:

@@ -7,7 +7,7 @@ Both raise RetryLater, GiveUp or Unsure (core/errors.py) with the platform's own
 bad items reports them in `Page.rejected` and goes on.
 
 What not every platform can do, a source offers by having the method: `access` (Knows), `fetch_gap` (Refetches),
-`recheck` (Rechecks), `send_canary` (SendsCanary), a replier's `redact` (Redacts).
+`recheck` (Rechecks), `parents` (FindsParents), `send_canary` (SendsCanary), a replier's `redact` (Redacts).
 """
 
 from __future__ import annotations
@@ -152,6 +152,18 @@ class SendsCanary(Protocol):
 
         Raises GiveUp or RetryLater in the platform's words; nobody tries again before the next canary.
         """
+        ...
+
+
+@runtime_checkable
+class FindsParents(Protocol):
+    """A source that can be asked for the posts that mentions answer, so that people see what it is about."""
+
+    parent_ids: ClassVar[int]
+    """How many are asked for at a time."""
+
+    def parents(self, ids: Sequence[str]) -> Page:
+        """The posts with these native ids, as `mentions`. Those that are gone are left out. No cursor."""
         ...
 
 

@@ -105,10 +105,10 @@ def _wanted(brand: str | None, since: datetime | None) -> Select[Any]:
     )
     if since:
         wanted = wanted.where(Mention.created_at >= since)
+    theirs = select(Match.id).where(Match.mention_id == Mention.id)  # what has none is only context of others
     if brand:
-        theirs = select(Match.id).join(Brand).where(Match.mention_id == Mention.id, Brand.slug == brand)
-        wanted = wanted.where(theirs.exists())
-    return wanted
+        theirs = theirs.join(Brand).where(Brand.slug == brand)
+    return wanted.where(theirs.exists())
 
 
 def _record(row: Row[Any], clean: Callable[[str], str]) -> dict[str, object]:

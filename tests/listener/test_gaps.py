@@ -19,7 +19,7 @@ from listener.source import Source
 from listener.step import Next, reopened, step
 from tests.listener import made
 from tests.listener.made import post
-from tests.listener.told import CanLookBack, NeverSilent, Told
+from tests.listener.told import CanLookBack, FindsWhatIsAnswered, NeverSilent, Told
 
 Step = Callable[[Source], Next]
 
@@ -226,3 +226,25 @@ def test_asking_after_them_in_vain_is_tried_again_and_counts_nobody_as_seen(
     clock.advance(30)
     take(source)
     assert made.mentions(runtime)[0].text == ""
+
+
+def test_what_mentions_answer_is_fetched_once_as_context_and_is_nobodys_mention(
+    runtime: Runtime, take: Step, clock: HeldClock
+) -> None:
+    answers = Page((post(1, reply_to="p1"), post(2, reply_to="p1"), post(3, reply_to="gone"), post(4, reply_to="p4")))
+    source = FindsWhatIsAnswered(
+        answers, parents=[Page((post("p1", "what a day", author="bob"),)), RetryLater("slow down"), Page()]
+    )
+    take(source)
+    assert source.wanted == [["gone", "p1"]]
+    take(source)
+    assert len(source.wanted) == 1, "not all the time"
+    for _ in range(3):
+        clock.advance(61)
+        assert not take(source).failed
+    assert source.wanted[1:] == [["p4"]], "each is asked for once, also what is gone"
+    rows = {row.native_id: row for row in made.mentions(runtime)}
+    assert rows["p1"].text == "what a day"
+    assert len(made.waiting_for(runtime, "judge")) == 4
+    with runtime.db.read() as db:
+        assert db.scalar(select(tables.Match.id).where(tables.Match.mention_id == rows["p1"].id)) is None

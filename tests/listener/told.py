@@ -61,6 +61,20 @@ class CanLookBack(Told):
         return _next(self.looks)
 
 
+class FindsWhatIsAnswered(Told):
+    """One that can be asked for parents."""
+
+    parent_ids: ClassVar[int] = 2
+
+    def __init__(self, *answers: Page | Exception, parents: Sequence[Page | Exception] = ()) -> None:
+        super().__init__(None, *answers)
+        self.found, self.wanted = list(parents), list[list[str]]()
+
+    def parents(self, ids: Sequence[str]) -> Page:
+        self.wanted.append(list(ids))
+        return _next(self.found)
+
+
 def _next(answers: list[Page | Exception]) -> Page:
     answer = answers.pop(0) if answers else Page()
     if isinstance(answer, Exception):
