@@ -18,7 +18,7 @@ OVERLAP = 25
 """Items heard before that a walk has to come past: some appear late, below newer ones, and some out of order."""
 OLD = 60
 """Seconds that a walk may take; it is often interrupted by what goes wrong, or because a page is full."""
-MOST_PAGES = 100
+MOST_PAGES = 300
 """Pages of one walk; a listing that has more than so many runs in circles."""
 
 
@@ -26,7 +26,10 @@ MOST_PAGES = 100
 class Walk:
     """How far a walk has got that began at `begun`. `anchors` are where it goes on, the first that works.
 
-    Times are seconds since 1970. `empty`: the page at the anchor had no items when it was asked for.
+    Times are seconds since 1970. `until`: it goes back at least so far. `empty`: the page at the anchor had no items
+    when it was asked for. `ended`: the listing itself needs no further page. `branches`: what was found on the way and
+    is to be heard too, and how far it has been heard. `digest` stands for what was found; `restarts` counts how often
+    the walk lost its way.
     """
 
     begun: float = 0
@@ -37,6 +40,11 @@ class Walk:
     seen: int = 0
     pages: int = 0
     empty: bool = False
+    ended: bool = False
+    until: float = 0
+    branches: list[list[str]] = field(default_factory=list)
+    digest: int = 0
+    restarts: int = 0
 
     @property
     def anchor(self) -> str | None:
@@ -57,10 +65,14 @@ class Walk:
 
 @dataclass(slots=True)
 class Walks:
-    """A cursor: by listing, the time of the newest item of its last whole walk, and the walk that is not over."""
+    """A cursor: by listing, the time of the newest item of its last whole walk, and the walk that is not over.
+
+    `notes` are what else is to be remembered of a listing, as numbers.
+    """
 
     marks: dict[str, float] = field(default_factory=dict)
     walks: dict[str, Walk] = field(default_factory=dict)
+    notes: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, cursor: str | None, names: Iterable[str]) -> Walks:
@@ -69,6 +81,7 @@ class Walks:
         return cls(
             {name: mark for name, mark in found.get("marks", {}).items() if name in kept},
             {name: Walk(**walk) for name, walk in found.get("walks", {}).items() if name in kept},
+            {name: note for name, note in found.get("notes", {}).items() if name in kept},
         )
 
     def written(self) -> str:
@@ -89,10 +102,12 @@ class Walks:
     def goes_on(self, name: str, walk: Walk, further: Sequence[str]) -> bool:
         """After a page: whether the walk has to go on, and can, from one of `further`."""
         walk.pages += 1
+        walk.ended = True
         turned = bool(further) and further[0] == walk.anchor
-        if not further or turned or walk.known >= OVERLAP or walk.pages >= MOST_PAGES:
+        enough = walk.known >= OVERLAP and (not walk.until or walk.oldest < walk.until)
+        if not further or turned or enough or walk.pages >= MOST_PAGES:
             return False
-        walk.anchors = list(further)
+        walk.ended, walk.anchors = False, list(further)
         self.walks[name] = walk
         return True
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from websockets.sync.server import ServerConnection
 
 from tests import loopback
-from tests.listener.emulators import email, mastodon, reddit, x_server
+from tests.listener.emulators import email, mastodon, reddit, x_server, youtube
 
 _DATA = Path(__file__).parents[1] / "listener" / "data"
 _EVENTS = (_DATA / "bluesky" / "events_v1.jsonl").read_text(encoding="utf-8").splitlines()
@@ -53,13 +53,16 @@ def world() -> Iterator[World]:
         mailbox = stack.enter_context(email.imap(email.three_mails()))
         x = stack.enter_context(x_server.recordings())
         town = stack.enter_context(mastodon.recordings())
+        videos = stack.enter_context(youtube.recordings())
         environment = {
             "X_API_URL": x.url,
             "REDDIT_URL": site.url,
             "REDDIT_OAUTH_URL": site.url,
             "BLUESKY_JETSTREAM_URL": jetstream.url,
+            "BLUESKY_SECOND_URL": jetstream.url,
             "HACKERNEWS_URL": algolia.url,
             "MASTODON_URL": town.url,
+            "YOUTUBE_API_URL": videos.url,
             "FEED_ALLOW_NETWORKS": "127.0.0.1/32",
         }
         yield World(jetstream, algolia, blog, mailbox, environment)

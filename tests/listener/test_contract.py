@@ -22,7 +22,7 @@ from core.types import Page
 from listener.records import COLUMNS
 from listener.source import Context, Source, kinds, load, load_replier
 from tests.flow.recorded import World, world
-from tests.listener.emulators import mastodon, reddit, x, x_server
+from tests.listener.emulators import mastodon, reddit, x, x_server, youtube
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
@@ -54,7 +54,7 @@ SET_UPS = {
     "bluesky": SetUp(
         lambda served, _: {},
         datetime(2026, 7, 4, 15, tzinfo=UTC),
-        lost_process={"bluesky_jetstream_url": f"ws://{CLOSED}/subscribe"},
+        lost_process=dict.fromkeys(("bluesky_jetstream_url", "bluesky_second_url"), f"ws://{CLOSED}/subscribe"),
     ),
     "email": SetUp(
         lambda served, _: served.mailbox,
@@ -94,6 +94,12 @@ SET_UPS = {
         x_server.RECORDED,
         lost={"bearer_token": x.TOKEN, "accounts": "Twitter"},
         lost_process={"x_api_url": f"http://{CLOSED}"},
+    ),
+    "youtube": SetUp(
+        lambda served, _: {"api_key": youtube.KEY, "videos": youtube.VIDEO},
+        datetime(2019, 12, 1, 12, tzinfo=UTC),
+        lost={"api_key": youtube.KEY, "videos": youtube.VIDEO},
+        lost_process={"youtube_api_url": f"http://{CLOSED}"},
     ),
 }
 
