@@ -2,13 +2,14 @@
 
 A search gives at most 1,000 hits whatever the page, so time is asked for in windows by `created_at_i`, and a window
 that holds more is halved. New items appear in the search some minutes late: windows overlap, and what comes twice
-is stored once. There is no API to reply with and none that tells of deletions.
+is stored once. There is no API to reply with and none that tells of deletions: items are looked at again one by one
+(`/items/ID`, with all that answers them), where one that was deleted is no longer found.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -26,6 +27,7 @@ FIRST_LOOK = 86_400
 """Seconds back that a new source looks."""
 MOST_HITS = 1_000
 """What Algolia gives of one search at most."""
+_OTHER_FORM = "Hacker News' search answers in another form than it used to: look for a newer Ripplewatch"
 ITEM_URL = "https://news.ycombinator.com/item?id="
 
 
@@ -39,6 +41,9 @@ class HackerNews:
     steps: ClassVar[tuple[str, ...]] = ()
     poll_seconds: ClassVar[float] = 60
     silent_seconds: ClassVar[float | None] = None
+    recheck_seconds: ClassVar[float] = 43_200
+    recheck_ids: ClassVar[int] = 20
+    parent_ids: ClassVar[int] = 5
     reply: ClassVar[Permission] = Permission(
         "hand", "Hacker News has no way to reply by API: copy the text, open the post, and answer there."
     )
@@ -65,6 +70,20 @@ class HackerNews:
                 else:
                     rejected.append(item)
         return Page(tuple(found.values()), str(now), rejected=tuple(rejected), gaps=tuple(gaps))
+
+    def recheck(self, ids: Sequence[str]) -> Page:
+        """Which of these items are gone, and how the others read now."""
+        found = {native_id: self._item(native_id) for native_id in ids}
+        mentions = {native_id: _mention(item) for native_id, item in found.items() if item}
+        return Page(
+            deleted=tuple(native_id for native_id, item in found.items() if item is None),
+            edited=tuple(one for one in mentions.values() if isinstance(one, Mention)),
+        )
+
+    def parents(self, ids: Sequence[str]) -> Page:
+        """The items that these ids name, as far as they are still there."""
+        found = (_mention(item) for native_id in ids if (item := self._item(native_id)))
+        return Page(tuple(one for one in found if isinstance(one, Mention)))
 
     def close(self) -> None:
         """Close the connections."""
@@ -96,18 +115,40 @@ class HackerNews:
             "typoTolerance": "false",
             "attributesToHighlight": "",
         }
+        body = _json(self._get("search_by_date", params))
+        if not isinstance(body, dict) or not isinstance(body.get("hits"), list) or "nbHits" not in body:
+            raise GiveUp(_OTHER_FORM)
+        return body
+
+    def _item(self, native_id: str) -> dict[str, Any] | None:
+        """One item, with its fields called as in a hit of the search; None if there is none."""
+        if self._context.stop.is_set():
+            raise RetryLater("stopping")
+        response = self._get(f"items/{native_id}", {}, httpx2.codes.NOT_FOUND)
+        if response.status_code == httpx2.codes.NOT_FOUND:
+            return None
+        item = _json(response)
+        if not isinstance(item, dict) or str(item.get("id")) != native_id:
+            raise GiveUp(_OTHER_FORM)
+        text = "comment_text" if item.get("type") == "comment" else "story_text"
+        return item | {"objectID": native_id, text: item.get("text")}
+
+    def _get(self, path: str, params: Mapping[str, str], *known: int) -> httpx2.Response:
+        """An answer that is a success, or one of the `known` statuses."""
         try:
-            response = self._http.get(f"{self._context.process.hackernews_url}/search_by_date", params=params)
+            response = self._http.get(f"{self._context.process.hackernews_url}/{path}", params=params)
         except httpx2.HTTPError as error:
             raise RetryLater(f"Hacker News' search cannot be reached: {error or type(error).__name__}") from error
-        check(response, "Hacker News' search", self._context.clock.now())
-        try:
-            body = response.json()
-        except json.JSONDecodeError as error:
-            raise RetryLater(f"Hacker News' search answered something that is not JSON: {error}") from error
-        if not isinstance(body, dict) or not isinstance(body.get("hits"), list) or "nbHits" not in body:
-            raise GiveUp("Hacker News' search answers in another form than it used to: look for a newer Ripplewatch")
-        return body
+        if response.status_code not in known:
+            check(response, "Hacker News' search", self._context.clock.now())
+        return response
+
+
+def _json(response: httpx2.Response) -> Any:
+    try:
+        return response.json()
+    except json.JSONDecodeError as error:
+        raise RetryLater(f"Hacker News' search answered something that is not JSON: {error}") from error
 
 
 def _mention(hit: Mapping[str, Any]) -> Mention | Rejected:

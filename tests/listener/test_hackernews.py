@@ -140,3 +140,40 @@ def test_what_goes_wrong_is_said_as_later_or_never(
 def test_a_host_that_is_not_there_is_tried_later() -> None:
     with hearing("http://127.0.0.1:9") as source, pytest.raises(RetryLater, match="cannot be reached"):
         source.fetch(None)
+
+
+def items(found: dict[str, dict[str, Any]]) -> Callable[[loopback.Asked], loopback.Answer]:
+    """Answers for single items, as recorded; 404 for all others."""
+
+    def answer(asked: loopback.Asked) -> loopback.Answer:
+        item = found.get(asked.path.removeprefix("/items/"))
+        return loopback.Answer(body=json.dumps(item).encode()) if item else loopback.Answer(404, b'{"status": 404}')
+
+    return answer
+
+
+RECORDED_ITEMS = {
+    str(body["id"]): body for one in RECORDED if "children" in (body := one["response"]["body"]) and "id" in body
+}
+
+
+def test_what_was_deleted_is_said_and_the_rest_reads_as_it_does_now() -> None:
+    assert "17" in RECORDED_ITEMS
+    with loopback.http(items(RECORDED_ITEMS)) as server, hearing(server.url) as source:
+        page = source.recheck(["17", "18"])
+    assert page.deleted == ("18",)
+    (comment,) = page.edited
+    assert (comment.text, comment.reply_to) == ("Is there anywhere to eat on Sandhill Road?", "15")
+    assert (comment.conversation, comment.kind) == ("1", "comment")
+
+
+def test_a_parent_that_is_there_is_found() -> None:
+    with loopback.http(items(RECORDED_ITEMS)) as server, hearing(server.url) as source:
+        page = source.parents(["17", "18"])
+    assert [mention.native_id for mention in page.mentions] == ["17"]
+
+
+@pytest.mark.parametrize("answer", [loopback.Answer(429), loopback.Answer(500), loopback.Answer(200, b"<html>")])
+def test_an_item_that_cannot_be_asked_for_now_counts_as_nothing(answer: loopback.Answer) -> None:
+    with loopback.http(lambda asked: answer) as server, hearing(server.url) as source, pytest.raises(RetryLater):
+        source.recheck(["17"])
