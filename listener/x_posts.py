@@ -92,7 +92,8 @@ class Reader:
         for answer in answers:
             included = answer.get("includes")
             given = included.get("users") if isinstance(included, dict) else None
-            users = {str(one.get("id")): one for one in given or () if isinstance(one, dict)}
+            known = given if isinstance(given, list) else ()
+            users = {str(one.get("id")): one for one in known if isinstance(one, dict)}
             heard.authors += sum(self._is_new(f"u{user_id}") for user_id in users)
             data = answer.get("data")
             for post in data if isinstance(data, list) else [data] if data else ():

@@ -240,7 +240,8 @@ class X:
 
     def _users(self, handles: Sequence[str]) -> list[Mapping[str, Any]]:
         answer = json_of(self._client.get_users(usernames=list(handles)))
-        users = [one for one in answer.get("data") or () if "id" in one and "username" in one]
+        given = answer.get("data")
+        users = [one for one in given if {"id", "username"} <= set(one)] if isinstance(given, list) else []
         missing = set(handles) - {str(one["username"]).lower() for one in users}
         if missing:
             raise GiveUp(f"X knows no account @{', @'.join(sorted(missing))}. Mend the accounts of this source")

@@ -16,6 +16,7 @@ from tests.listener.emulators import x as emulator
 from tests.listener.emulators import x_source
 from tests.listener.emulators.x import problem
 from tests.listener.emulators.x_source import World, round_of, texts
+from tests.loopback import Answer
 
 MENTIONS = "/2/users/111/mentions"
 
@@ -394,7 +395,7 @@ def test_where_a_person_must_act_it_gives_up_in_the_words_of_x(
     ],
 )
 def test_later_means_when_x_says_if_it_says_so(
-    make: Callable[..., X], platform: emulator.X, clock: HeldClock, answer: emulator.Answer, after: float | None
+    make: Callable[..., X], platform: emulator.X, clock: HeldClock, answer: Answer, after: float | None
 ) -> None:
     soon = str(int(clock.now().timestamp()) + 120)
     headers = {name: value.replace("{soon}", soon) for name, value in answer.headers.items()}

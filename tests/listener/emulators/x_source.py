@@ -15,9 +15,9 @@ from listener.x_border import Timeouts
 from tests.listener.emulators import x as emulator
 from tests.listener.emulators.x_server import serve
 
-PATIENT = Timeouts(connect=10, read=30, whole=60, alive=30, page=0.05)
+PATIENT = Timeouts(connect=10, read=30, whole=60, alive=30, page=0.02)
 """Where nothing hangs: no slow machine makes a test fail."""
-SHORT = Timeouts(connect=5, read=0.5, whole=5, alive=0.5, page=0.05)
+SHORT = Timeouts(connect=5, read=0.5, whole=5, alive=0.5, page=0.02)
 """Where something does."""
 
 
