@@ -66,7 +66,7 @@ def ask(runtime: Runtime, kind: type[Source], settings: Mapping[str, object], de
     except (PlatformError, BadInput) as error:
         refused = isinstance(error, GiveUp | BadInput)
         says = f"{kind.title} refuses:" if refused else f"{kind.title} does not answer as it should:"
-        return Answer(works=False, says=says, said=redact(str(error))[:_LONGEST_REASON], refused=refused)
+        return Answer(works=False, says=says, said=_without_secrets(kind, settings, str(error)), refused=refused)
     finally:
         stop.set()
 
@@ -105,6 +105,14 @@ def _answer(kind: type[Source], context: Context, answered: Future[Access | Page
             answered.set_exception(GiveUp(f"{type(error).__name__}: {error} (the log says more)"))
     finally:
         _free.release()
+
+
+def _without_secrets(kind: type[Source], settings: Mapping[str, object], said: str) -> str:
+    """What was said, should a platform repeat a key to us."""
+    for asked in kind.fields:
+        if asked.secret and (value := str(settings.get(asked.name) or "")):
+            said = said.replace(value, "***")
+    return redact(said)[:_LONGEST_REASON]
 
 
 def _heard(kind: type[Source], answer: Access | Page) -> Answer:

@@ -75,6 +75,13 @@ class Broken(Known):
         raise ZeroDivisionError("division by zero")
 
 
+class Repeating(Known):
+    fields: ClassVar[tuple[Field, ...]] = (Field("pass", "Pass", "", secret=True),)
+
+    def access(self) -> Access:
+        raise GiveUp(f"nobody may come in with {self.context.settings['pass']}")
+
+
 class Hanging(Known):
     """Does not answer until somebody lets go of it."""
 
@@ -126,6 +133,11 @@ def test_a_refusal_comes_in_the_platforms_own_words(
 ) -> None:
     answer = connection.ask(sqlite_runtime, kind, {})
     assert (answer.works, answer.refused, answer.says, answer.said) == (False, refused, says, said)
+
+
+def test_a_key_that_a_platform_repeats_is_not_shown(sqlite_runtime: Runtime) -> None:
+    answer = connection.ask(sqlite_runtime, Repeating, {"pass": "sesame"})
+    assert answer.said == "nobody may come in with ***"
 
 
 @pytest.fixture

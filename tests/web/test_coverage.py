@@ -181,7 +181,7 @@ def test_a_gap_leads_to_what_came_meanwhile(agent: Visitor) -> None:
         ({"lost": True, "next_try_at": datetime(9999, 1, 1, tzinfo=UTC)}, "it can no longer be had."),
         (
             {"closed_at": at(11)},
-            "Closed 1 h ago . Everything of this time has been fetched",
+            "Closed 1 h ago . What there was of this time has been fetched",
         ),
     ],
 )
