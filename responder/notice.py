@@ -36,6 +36,7 @@ class BrandRules:
     first_reply_minutes: int
     urgent_reply_minutes: int
     own: frozenset[tuple[str, str]]
+    competitor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,15 @@ class Notice:
         return f"{self.platform} {self.conversation or self.reply_to or self.native_id}"
 
     def addressee(self) -> tuple[BrandRules | None, bool]:
-        """Whose case it would be, and whether it speaks to them: the brand it speaks to, else the first it matches."""
-        for brand in self.brands:
+        """Whose case it would be, and whether it speaks to them: the brand it speaks to, else the first it matches.
+
+        Competitors are only listened to: nobody answers for them.
+        """
+        ours = [brand for brand in self.brands if not brand.competitor]
+        for brand in ours:
             if self.speaks_to(brand):
                 return brand, True
-        return (self.brands[0] if self.brands else None), False
+        return (ours[0] if ours else None), False
 
     @property
     def question(self) -> bool:
@@ -233,6 +238,7 @@ def _rules(db: Session, brand_ids: set[int]) -> dict[int, BrandRules]:
             first_reply_minutes=brand.first_reply_minutes,
             urgent_reply_minutes=brand.urgent_reply_minutes,
             own=frozenset(own.get(brand.id, ())),
+            competitor=brand.competitor,
         )
         for brand in db.scalars(select(Brand).where(Brand.id.in_(brand_ids)))
     }

@@ -147,6 +147,18 @@ def test_a_mention_of_two_brands_is_the_case_of_the_one_it_speaks_to(sqlite_runt
     assert [one.brand_id for one in all_cases(sqlite_runtime)] == [ours]
 
 
+def test_what_is_said_of_a_competitor_is_nobodys_case_unless_it_is_ours_as_well(sqlite_runtime: Runtime) -> None:
+    theirs = add_brand(sqlite_runtime, "globex", competitor=True)
+    ours = add_brand(sqlite_runtime)
+    hear(sqlite_runtime, brand="globex")
+    both = hear(sqlite_runtime, brand="globex")
+    with sqlite_runtime.db.write() as db:
+        db.add(Match(mention_id=both, brand_id=ours))
+    look(sqlite_runtime)
+    assert [(one.mention_id, one.brand_id) for one in all_cases(sqlite_runtime)] == [(both, ours)]
+    assert theirs != ours
+
+
 def test_urgent_ones_are_due_sooner(sqlite_runtime: Runtime, clock: HeldClock) -> None:
     add_brand(sqlite_runtime, first_reply_minutes=60, urgent_reply_minutes=15)
     hear(sqlite_runtime, author="ann")
