@@ -9,12 +9,12 @@ than one. Two that are stored by two processes in the same moment may both count
 
 from __future__ import annotations
 
-import random
 import re
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from hashlib import blake2b
+from hashlib import blake2b, shake_128
 from itertools import pairwise
 from zlib import crc32
 
@@ -35,9 +35,7 @@ WITHIN = timedelta(days=30)
 _LONGEST = 200
 _BANDS, _ROWS = 6, 3
 """Of 100 pairs of texts that share 0.8 (0.7, 0.3) of their pairs, about 99 (92, 15) have a fingerprint in common."""
-_PRIME = 2**61 - 1
-_dice = random.Random(20_261_122)  # noqa: S311 - the same functions for ever, no secret
-_FUNCTIONS = [(_dice.randrange(1, _PRIME), _dice.randrange(_PRIME)) for _ in range(_BANDS * _ROWS)]
+_NUMBERS = struct.Struct(f"<{_BANDS * _ROWS}I")
 _MOST_CANDIDATES = 5_000
 
 _HANDLE = re.compile(r"@ [^ ]+")
@@ -108,7 +106,8 @@ def pairs_of(text: str) -> Pairs:
 
 def fingerprints(pairs: Pairs) -> tuple[int, ...]:
     """The fingerprints of a text, by its pairs of words: signed numbers of 64 bits."""
-    least = [min((pair * a + b) % _PRIME for pair in pairs) for a, b in _FUNCTIONS]
+    hashes = (shake_128(pair.to_bytes(4)).digest(_NUMBERS.size) for pair in pairs)
+    least = list(map(min, zip(*map(_NUMBERS.unpack, hashes), strict=True)))
     bands = (least[start : start + _ROWS] for start in range(0, len(least), _ROWS))
     hashed = (blake2b(repr((band, rows)).encode(), digest_size=8).digest() for band, rows in enumerate(bands))
     return tuple(int.from_bytes(digest, "big", signed=True) for digest in hashed)
