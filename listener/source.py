@@ -40,11 +40,15 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One active query of a brand, for platforms that take queries of their own: they are asked for less, not more."""
+    """One active query of a brand, for platforms that take queries of their own: they are asked for less, not more.
+
+    `lists` are the brand's, by name, which the query may mention.
+    """
 
     brand: str
     text: str
     competitor: bool = False
+    lists: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,10 @@ def wish(db: Session, matcher: BrandMatcher, level: Level) -> Wish:
     if level >= Level.NO_COMPETITORS:
         found = [one for one in found if not one.competitor]
     brands = {one.id for one in found}
+    known = matcher.watchlist.lists
+    lists = {one: tuple((name, words) for brand_id, name, words in known if brand_id == one) for one in brands}
     return Wish(
         matcher.terms(brands),
-        tuple(Wanted(one.slug, one.text, one.competitor) for one in found),
+        tuple(Wanted(one.slug, one.text, one.competitor, lists[one.id]) for one in found),
         mentions_only=level >= Level.MENTIONS_ONLY,
     )

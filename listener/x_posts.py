@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from core.types import Author, Mention, Rejected
@@ -78,9 +79,10 @@ class Reader:
         """The last pages were stored."""
         self._seen.update(self._fresh)
         self._fresh.clear()
-        for memory in (self._seen, self._versions):
-            for key in list(memory)[: max(0, len(memory) - REMEMBERED)]:
-                del memory[key]
+        for key in list(islice(self._seen, max(0, len(self._seen) - REMEMBERED))):
+            del self._seen[key]
+        for key in list(islice(self._versions, max(0, len(self._versions) - REMEMBERED))):
+            del self._versions[key]
 
     def forget(self) -> None:
         """The last pages were not stored, and will come again."""

@@ -111,7 +111,7 @@ def _all_pieces(queries: Sequence[Wanted], length: int, *, stream: bool) -> tupl
     unheard = []
     for wanted in sorted(queries, key=lambda one: one.competitor):
         try:
-            part = _Translator(stream=stream).asked(parse(wanted.text).tree)
+            part = _Translator(stream=stream).asked(parse(wanted.text, dict(wanted.lists)).tree)
         except QuerySyntaxError as error:
             unheard.append(Unheard(wanted, f"it cannot be read: {error}"))
             continue

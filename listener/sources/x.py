@@ -315,8 +315,10 @@ class _Stream(tweepy.StreamingClient):  # type: ignore[misc]
         return self._done and self._lines.empty()
 
     def close(self) -> None:
-        """End it, whatever it is waiting for."""
-        self.running = False
+        """End it, whatever it and whoever reads it are waiting for."""
+        self._end("stopping")
+        with suppress(queue.Full):
+            self._lines.put_nowait(None)
         if (response := self._border.response) is not None:
             with suppress(ValueError, RuntimeError, OSError):
                 response.raw.shutdown()

@@ -404,16 +404,3 @@ def test_later_means_when_x_says_if_it_says_so(
         make().fetch(None)
     assert caught.value.after == after
     assert platform.paths().count(f"GET {MENTIONS}") == 1
-
-
-def test_ten_thousand_posts_between_two_polls_are_all_read(
-    make: Callable[..., X], platform: emulator.X, clock: HeldClock
-) -> None:
-    source = make("#acme")
-    cursor = round_of(source)[-1].cursor
-    clock.advance(3_600)
-    for number in range(10_000):
-        platform.post(f"#acme {number}")
-    pages = round_of(source, cursor)
-    assert len({one.native_id for page in pages for one in page.mentions}) == 10_000
-    assert len(pages) == 101

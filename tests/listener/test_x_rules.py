@@ -6,9 +6,15 @@ import random
 
 import pytest
 
+from core import tables
+from core.runtime import Runtime
+from listener.budget import Level
+from listener.matching import BrandMatcher
 from listener.query import Post, QuerySyntaxError, matches, parse
 from listener.source import Wanted
+from listener.wish import wish
 from listener.x_rules import MOST_RULES, RULE_LENGTH, SEARCH_LENGTH, searches, stream_rules
+from tests.listener import made
 from tests.listener.emulators.x_syntax import compiled, seen
 
 
@@ -71,6 +77,15 @@ def test_a_query_that_cannot_be_read_is_said_and_does_not_stop_the_others() -> N
     asked = stream_rules([Wanted("acme", "acme ("), Wanted("acme", "@acme")], reposts=True)
     assert asked.texts == ("@acme",)
     assert "never closed" in asked.unheard[0].reason
+
+
+def test_the_brands_lists_are_asked_for_word_by_word(sqlite_runtime: Runtime) -> None:
+    brand_id = made.brand(sqlite_runtime, "acme", "list:ours late")
+    with sqlite_runtime.db.write() as db:
+        db.add(tables.WordList(brand_id=brand_id, name="ours", words=["#acme", "#akme"]))
+        db.flush()
+        wanted = wish(db, BrandMatcher.load(db), Level.ALL).queries
+    assert stream_rules(wanted, reposts=True).texts == ("(#acme OR #akme) (late OR #late OR @late OR $late)",)
 
 
 def test_searches_are_joined_since_each_costs_a_request_and_rules_are_not_until_there_are_too_many() -> None:
