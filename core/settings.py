@@ -85,6 +85,10 @@ class Settings(BaseSettings):
     youtube_api_url: str = Field(
         "https://www.googleapis.com/youtube/v3", description="YouTube's Data API, for the youtube source."
     )
+    microsoft_login_url: str = Field(
+        "https://login.microsoftonline.com",
+        description="Where the email source gets its tokens for mailboxes of Microsoft 365.",
+    )
     hackernews_url: str = Field(
         "https://hn.algolia.com/api/v1", description="Algolia's Hacker News API, for the hackernews source."
     )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 
 from core.errors import BadInput, GiveUp, RetryLater
+from listener.mail.login import Login, xoauth2
 
 SECURITY = ("tls", "starttls", "none")
 _PORTS = {"tls": (993, 465), "starttls": (143, 587), "none": (143, 25)}
@@ -103,13 +104,19 @@ def hang_up(client: imaplib.IMAP4 | smtplib.SMTP) -> None:
         client.sock.close()
 
 
-def send(server: Server, user: str, password: str, mail: EmailMessage, seconds: float, total_seconds: float) -> None:
+def send(server: Server, login: Login, mail: EmailMessage, seconds: float, total_seconds: float) -> None:
     """Hand over one mail. Raises GiveUp or RetryLater in the server's words; `seconds` is for each answer."""
+    token = login.token()
     try:
         with _connected(server, seconds) as client, cut_after(total_seconds, client):
             if server.security == "starttls":
                 client.starttls(context=ssl.create_default_context())
-            client.login(user, password)
+            if token:
+                shown = xoauth2(login.user, token)
+                client.ehlo_or_helo_if_needed()
+                client.auth("XOAUTH2", lambda challenge=None: "" if challenge else shown)
+            else:
+                client.login(login.user, login.password)
             client.send_message(mail)
     except smtplib.SMTPResponseException as error:
         said = f"{server.host} answers {error.smtp_code}: {_text(error.smtp_error)}"

@@ -15,13 +15,12 @@ source wait and say so, because whoever writes now gets their mail back.
 from __future__ import annotations
 
 import imaplib
-import json
 import re
 import ssl
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
@@ -34,6 +33,8 @@ from imap_tools.utils import encode_folder
 from core.errors import BadInput, GiveUp, RetryLater
 from core.types import Access, Mention, Page, Permission, Rejected
 from listener.mail.letter import CANARY_HEADER, Arrived, read
+from listener.mail.login import Login
+from listener.mail.progress import Place, Progress
 from listener.mail.server import cut_after, hang_up, number, send, servers
 from listener.source import Context, Field
 
@@ -61,37 +62,13 @@ _SIZE = re.compile(rb"\bRFC822\.SIZE (\d{1,12})")
 _STORAGE = re.compile(rb"\bSTORAGE (\d{1,15}) (\d{1,15})", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """How far one folder has been read."""
-
-    validity: int
-    uid: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Cursor:
-    """How far each folder has been read, from which day on, and when it was last said that the mailbox fills up."""
-
-    since: str
-    folders: dict[str, _Place] = field(default_factory=dict)
-    told: str = ""
-
-    @classmethod
-    def read(cls, text: str | None, since: date) -> _Cursor:
-        if not text:
-            return cls(since.isoformat())
-        given = json.loads(text)
-        return cls(given["since"], {name: _Place(**place) for name, place in given["folders"].items()}, given["told"])
-
-
 @dataclass(slots=True)
 class _Heard:
     """What a fetch has come to so far: what the mails say, how many they were, and how far the folders are read."""
 
     items: list[Mention | Rejected] = field(default_factory=list)
     mails: int = 0
-    folders: dict[str, _Place] = field(default_factory=dict)
+    folders: dict[str, Place] = field(default_factory=dict)
     more: bool = False
 
 
@@ -114,6 +91,16 @@ class Email:
         Field("imap_host", "IMAP server", "For incoming mail, as mail programs have it.", example="imap.example.com"),
         Field("user", "User name", "Mostly the mail address itself.", example="support@example.com"),
         Field("password", "Password", "An app password, where the provider has them.", secret=True, example="app-pass"),
+        Field(
+            "tenant", "Microsoft tenant", "Microsoft 365 only: its id or domain.", False, example="acme.onmicrosoft.com"
+        ),
+        Field(
+            "client_id",
+            "Microsoft app",
+            "Microsoft 365 only: the app's id. Its secret is the password.",
+            False,
+            example="3f1e",
+        ),
         Field("folders", "Folders", "With commas between them. Empty: the inbox.", False, example="INBOX, Complaints"),
         Field("days", "Days to look back", f"How far back to begin. Empty: {_BEGIN_DAYS}.", False, example="30"),
         Field("address", "Mail address", "Needed where the user name is none.", False, example="help@example.com"),
@@ -131,6 +118,8 @@ class Email:
     steps: ClassVar[tuple[str, ...]] = (
         "In the settings of the mailbox, turn on IMAP.",
         "If the account signs in with a second factor, make an app password for Ripplewatch there.",
+        "On Microsoft 365, register an app instead, with the application permission IMAP.AccessAsApp, and let it "
+        "into the mailbox: it signs in by its id and secret.",
         "Copy the names of the servers for incoming (IMAP) and outgoing (SMTP) mail from the provider's help page.",
     )
     poll_seconds: ClassVar[float] = 60
@@ -147,8 +136,8 @@ class Email:
         self._days = number(given, "days", 3_650, _BEGIN_DAYS)
         self._folders = list(dict.fromkeys(one.strip() for one in given["folders"].split(",") if one.strip()))
         self._folders = self._folders or ["INBOX"]
-        self._user, self._password = given["user"], given["password"]
-        self._address = (given["address"] or (self._user if "@" in self._user else "")).lower()
+        self._login = Login(context, given, seconds)
+        self._address = (given["address"] or (given["user"] if "@" in given["user"] else "")).lower()
         if self._address and not re.fullmatch(r"[^\s@<>,;:\"()]+@[^\s@<>,;:\"()]+", self._address):
             raise BadInput(f"address: {self._address[:100]!r} is no mail address")
         self._mailbox: BaseMailBox | None = None
@@ -156,20 +145,20 @@ class Email:
     def fetch(self, cursor: str | None) -> Page:
         """The next mails of all folders, in the order of their arrival; then whether there is room for more."""
         today = self._context.clock.now().date()
-        place = _Cursor.read(cursor, today - timedelta(days=self._days))
+        progress = Progress.read(cursor, today - timedelta(days=self._days))
         with self._connected() as mailbox:
-            heard = self._hear(mailbox, place)
+            heard = self._hear(mailbox, progress)
             full = 0.0 if heard.more else self._leave(mailbox)
         if full >= FULL and not heard.mails:
             said = f"the mailbox is full ({full:.0%}), and people get their mails back: make room in it"
             raise RetryLater(said, FULL_SECONDS)
-        told = place.told
+        told = progress.told
         if full >= NEARLY_FULL and told != today.isoformat():
             told = today.isoformat()
             heard.items.append(Rejected("the mailbox", f"it is {full:.0%} full: make room before mails are refused"))
         return Page(
             mentions=tuple(one for one in heard.items if isinstance(one, Mention)),
-            cursor=json.dumps(asdict(_Cursor(place.since, heard.folders, told))),
+            cursor=Progress(progress.since, heard.folders, told).cursor(),
             more=heard.more,
             rejected=tuple(one for one in heard.items if isinstance(one, Rejected)),
             events={"mails": heard.mails},
@@ -179,16 +168,16 @@ class Email:
         """Whose mailbox this is, how many mails it holds, and how full it is."""
         with self._connected() as mailbox:
             with self._in_time(mailbox):
-                counts = [f"{name}: {_open(mailbox, name)[1]:,} mails" for name in self._folders]
+                may = [f"read {name} ({_open(mailbox, name)[1]:,} mails)" for name in self._folders]
             full = self._leave(mailbox)
+        if full:
+            may.append(f"take new mails: {full:.0%} of its room is used")
         may_not = ["change or mark anything"]
         if not self.can_send_canary():
             may_not.append("check the mailbox with a message to ourselves (no SMTP server is given)")
         if full >= NEARLY_FULL:
-            may_not.append("hear anything more once the mailbox is full")
-        room = f"; {full:.0%} full" if full else ""
-        account = f"{self._address or self._user} ({', '.join(counts)}{room})"
-        return Access(account, may=("read mails",), may_not=tuple(may_not))
+            may_not.append("hear anything more once that is full: make room")
+        return Access(self._address or self._login.user, tuple(may), tuple(may_not))
 
     def close(self) -> None:
         """Cut the connection; an answer that is being waited for ends in an error."""
@@ -211,7 +200,7 @@ class Email:
         mail["Message-ID"] = make_msgid(domain=self._address.partition("@")[2])
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(token)
-        send(self._smtp, self._user, self._password, mail, self._seconds, self._total)
+        send(self._smtp, self._login, mail, self._seconds, self._total)
 
     @contextmanager
     def _connected(self) -> Iterator[BaseMailBox]:
@@ -230,25 +219,35 @@ class Email:
             raise RetryLater(f"{host}: {_words(error)}") from error
 
     def _log_in(self) -> BaseMailBox:
+        token = self._login.token()
         host, port, security = self._imap.host, self._imap.port, self._imap.security
         if security == "none":
             mailbox: BaseMailBox = MailBoxUnencrypted(host, port, self._seconds)
         else:
             kind = MailBox if security == "tls" else MailBoxStartTls
             mailbox = kind(host, port, timeout=self._seconds, ssl_context=ssl.create_default_context())
-        login = mailbox.login if f"{self._user}{self._password}".isascii() else mailbox.login_utf8
         try:
             with self._in_time(mailbox):
-                login(self._user, self._password, initial_folder=None)
+                self._sign_in(mailbox, token)
         except (MailboxLoginError, imaplib.IMAP4.error) as error:
             hang_up(mailbox.client)
+            self._login.forget_token()
             if isinstance(error, imaplib.IMAP4.abort) or _LATER.search(_words(error)):
                 raise
             raise GiveUp(f"{host} does not let us in: {_words(error)}") from error
-        except OSError:
+        except (OSError, RetryLater):
             hang_up(mailbox.client)
             raise
         return mailbox
+
+    def _sign_in(self, mailbox: BaseMailBox, token: str | None) -> None:
+        login = self._login
+        if token:
+            mailbox.xoauth2(login.user, token, initial_folder=None)
+        elif f"{login.user}{login.password}".isascii():
+            mailbox.login(login.user, login.password, initial_folder=None)
+        else:
+            mailbox.login_utf8(login.user, login.password, initial_folder=None)
 
     def _in_time(self, mailbox: BaseMailBox) -> AbstractContextManager[None]:
         return cut_after(self._total, mailbox.client)
@@ -262,21 +261,20 @@ class Email:
         self.close()
         return full
 
-    def _hear(self, mailbox: BaseMailBox, cursor: _Cursor) -> _Heard:
+    def _hear(self, mailbox: BaseMailBox, progress: Progress) -> _Heard:
         """The next PAGE_MAILS mails, folder after folder."""
         heard = _Heard()
         for name in self._folders:
             with self._in_time(mailbox):
                 validity, _ = _open(mailbox, name)
-                known = cursor.folders.get(name)
-                place = known if known and known.validity == validity else _Place(validity)
-                uids = _uids_after(mailbox, place.uid, date.fromisoformat(cursor.since))
+                place = progress.of(name, validity)
+                uids = _uids_after(mailbox, place.uid, date.fromisoformat(progress.since))
             now = uids[: PAGE_MAILS - heard.mails]
             for start in range(0, len(now), _AT_ONCE):
                 heard.items += self._read(mailbox, name, now[start : start + _AT_ONCE])
             heard.mails += len(now)
             heard.more = heard.more or len(uids) > len(now)
-            heard.folders[name] = _Place(validity, now[-1]) if now else place
+            heard.folders[name] = Place(validity, now[-1]) if now else place
         return heard
 
     def _read(self, mailbox: BaseMailBox, folder: str, uids: Sequence[int]) -> list[Mention | Rejected]:

@@ -22,7 +22,7 @@ from typing import ClassVar
 import httpx2
 
 from core.errors import BadInput, GiveUp, RetryLater
-from core.types import Page, Permission
+from core.types import Access, Page, Permission
 from listener.http import check
 from listener.source import Context, Field
 
@@ -110,6 +110,12 @@ class Webhook:
 
     def close(self) -> None:
         """Nothing stays open."""
+
+    def access(self) -> Access:
+        """Who may post, for there is nobody to ask."""
+        return Access(
+            "whoever signs with the secret", may=("post mentions to the address that the source's page shows",)
+        )
 
     def can_send_canary(self) -> bool:
         """Whether we know by which address others reach us."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from cryptography import x509
@@ -27,10 +29,12 @@ from listener.matching import BrandMatcher
 from listener.source import Context
 from listener.sources.email import MAX_MAIL, PAGE_MAILS, Email
 from listener.step import step
+from tests import loopback
 from tests.listener import made
 from tests.listener.emulators import email as emulated
 from tests.listener.emulators.email import BEGUN, Post
 from tests.listener.letters import letter
+from tests.loopback import Answer, Asked
 
 PATIENT, HASTY = (20.0, 60.0), (0.3, 0.6)
 """Seconds for one answer of a server, and for all of them."""
@@ -240,9 +244,9 @@ def test_access_says_whose_it_is_how_much_is_in_it_and_how_full_it_is(post: Post
     post.quota = (95, 100)
     post.deliver(letter())
     found = mailbox(server).access()
-    assert found.account == "help@acme.example (INBOX: 1 mails; 95% full)"
-    assert found.may == ("read mails",)
-    assert "hear anything more once the mailbox is full" in found.may_not
+    assert found.account == "help@acme.example"
+    assert found.may == ("read INBOX (1 mails)", "take new mails: 95% of its room is used")
+    assert "hear anything more once that is full: make room" in found.may_not
     with pytest.raises(GiveUp, match="does not let us in"):
         mailbox(server, password="wrong").access()
 
@@ -337,6 +341,75 @@ def test_a_canary_that_the_server_does_not_take_says_why(post: Post, server: dic
             mailbox(server | outgoing, address="other@acme.example").send_canary("t")
     with pytest.raises(RetryLater, match=r"127.0.0.1 cannot be reached"):
         mailbox(server | outgoing).send_canary("t")
+
+
+class Microsoft:
+    """Where tokens come from: for the right secret, until it is said that they do not."""
+
+    def __init__(self) -> None:
+        self.status, self.tokens = 200, 0
+
+    def __call__(self, asked: Asked) -> Answer:
+        given = {name: value for name, (value,) in parse_qs(asked.body.decode()).items()}
+        assert asked.path == "/acme.example/oauth2/v2.0/token"
+        assert (given["grant_type"], given["scope"]) == ("client_credentials", "https://outlook.office365.com/.default")
+        if (given["client_id"], given["client_secret"]) != ("3f1e", "s3cret"):
+            said = {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret.\r\nTrace: 1"}
+            return Answer(401, json.dumps(said).encode())
+        self.tokens += 1
+        return Answer(self.status, json.dumps({"access_token": "a token", "expires_in": 3599}).encode())
+
+
+@pytest.fixture
+def microsoft() -> Iterator[tuple[Microsoft, Settings]]:
+    answers = Microsoft()
+    with loopback.http(answers) as server:
+        yield answers, Settings(microsoft_login_url=server.url)
+
+
+APP = {"tenant": "acme.example", "client_id": "3f1e", "password": "s3cret"}
+
+
+def test_a_mailbox_of_microsoft_is_read_with_a_token_that_is_renewed(
+    post: Post, server: dict[str, str], microsoft: tuple[Microsoft, Settings], clock: HeldClock
+) -> None:
+    answers, process = microsoft
+    post.deliver(letter())
+    source = Email(Context(server | APP, process, clock), *PATIENT)
+    ids, cursor = whole(source)
+    assert (ids, answers.tokens) == (["1@mail.example"], 1)
+    clock.advance(3_000)
+    assert (whole(source, cursor)[0], answers.tokens) == ([], 1)
+    clock.advance(600)
+    assert (whole(source, cursor)[0], answers.tokens) == ([], 2)
+    with emulated.smtp(post) as outgoing:
+        Email(Context(server | APP | outgoing, process, clock), *PATIENT).send_canary("t")
+    assert len(post.folders["INBOX"].mails) == 2
+
+
+def test_what_microsoft_says_pauses_or_waits(
+    post: Post, server: dict[str, str], microsoft: tuple[Microsoft, Settings]
+) -> None:
+    answers, process = microsoft
+    wrong = Email(Context(server | APP | {"password": "old"}, process, HeldClock()), *PATIENT)
+    with pytest.raises(GiveUp, match=r"answered 401 Unauthorized: AADSTS7000215: Invalid client secret\.$"):
+        wrong.fetch(None)
+    answers.status = 503
+    with pytest.raises(RetryLater, match="answered 503"):
+        Email(Context(server | APP, process, HeldClock()), *PATIENT).fetch(None)
+    answers.status, post.token = 200, "another token"
+    source = Email(Context(server | APP, process, HeldClock()), *PATIENT)
+    with pytest.raises(GiveUp, match="does not let us in"):
+        source.fetch(None)
+    nowhere = Settings(microsoft_login_url="http://127.0.0.1:9")
+    with pytest.raises(RetryLater, match="cannot be reached"):
+        Email(Context(server | APP, nowhere, HeldClock()), *PATIENT).fetch(None)
+
+
+@pytest.mark.parametrize(("name", "value"), [("tenant", "a/b"), ("tenant", ""), ("client_id", "")])
+def test_an_app_of_microsoft_is_named_whole(server: dict[str, str], name: str, value: str) -> None:
+    with pytest.raises(BadInput, match=f"^{name}: "):
+        mailbox(server | APP | {name: value})
 
 
 def test_without_an_smtp_server_no_canary_is_sent(server: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core import tables
+from core.clock import HeldClock
 from core.runtime import Runtime
 from core.settings import Settings
 from listener.matching import BrandMatcher
@@ -139,3 +140,19 @@ def test_ten_thousand_mails_between_two_looks_are_all_stored(
         assert steps <= 10_000 // PAGE_MAILS + 1
     assert len({row.native_id for row in made.mentions(sqlite_runtime)}) == 10_000
     assert time.process_time() - begun < 90, "server and all"
+
+
+def test_a_day_of_quiet_costs_one_short_connection_per_look(
+    sqlite_runtime: Runtime, clock: HeldClock, post: Post, server: dict[str, str]
+) -> None:
+    hearing = Hearing(sqlite_runtime, post, server, patience=(20.0, 60.0))
+    post.deliver(letter())
+    hearing.until_caught_up()
+    cursor, before = hearing.row.cursor, (post.connections, len(post.asked))
+    for _ in range(24):
+        assert hearing.step().wait == Email.poll_seconds
+        clock.advance(3_600)
+    assert hearing.row.cursor == cursor
+    assert post.connections - before[0] == 24
+    assert len(post.asked) - before[1] <= 24 * 6
+    assert not [one for one in post.asked[before[1] :] if "FETCH" in one]

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.clock import HeldClock
+from core.clock import HeldClock, SystemClock
 from core.errors import BadInput, GiveUp, RetryLater
+from core.runtime import Runtime
+from core.secrets import seal
 from core.settings import Settings
 from core.types import Page
 from listener.records import mention_of
 from listener.source import Context
 from listener.sources.webhook import OLDEST_SECONDS, SIGNATURE, TIMESTAMP, Unsigned, Webhook, signed, verify
+from listener.supervise import listen
 from tests import loopback
+from tests.listener import made
 from tests.listener.emulators.webhook import receiver
 
 SECRET = "correct horse battery staple"
@@ -116,3 +121,20 @@ def test_no_canary_goes_out_where_nobody_knows_our_address() -> None:
     assert webhook("https://care.example").can_send_canary()
     assert not webhook("").can_send_canary()
     assert not webhook("https://care.example", source_id=None).can_send_canary()
+
+
+def test_the_listener_knows_the_address_of_each_source(sqlite_runtime: Runtime) -> None:
+    taken, stop, pause = list[bytes](), threading.Event(), threading.Event()
+    with loopback.http(receiver(SECRET, taken)) as server:
+        settings = sqlite_runtime.settings.model_copy(update={"public_url": server.url})
+        runtime = Runtime(settings, sqlite_runtime.db, SystemClock(), sqlite_runtime.queue)
+        source_id = made.source(runtime, "webhook", credentials=seal(settings, {"secret": SECRET}))
+        thread = threading.Thread(target=listen, args=(runtime, stop, 0.02))
+        thread.start()
+        for _ in range(1_000):
+            if server.asked or pause.wait(0.02):
+                break
+        stop.set()
+        thread.join(20)
+    assert [asked.path for asked in server.asked] == [f"/hooks/{source_id}"]
+    assert len(taken) == 1

@@ -54,6 +54,7 @@ class Post:
 
     user: str = "help@acme.example"
     password: str = "sesame street"
+    token: str = "a token"
     folders: dict[str, Folder] = field(default_factory=lambda: {"INBOX": Folder()})
     quota: tuple[int, int] | None = None
     faults: deque[str] = field(default_factory=deque)
@@ -69,6 +70,10 @@ class Post:
         whole = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         kept.append(Mail(uid, whole, at or BEGUN + timedelta(minutes=len(kept))))
         return uid
+
+    def shown(self) -> str:
+        """What a client that has a token shows."""
+        return f"user={self.user}\1auth=Bearer {self.token}\1\1"
 
     def strikes(self, command: str) -> str:
         """The fault that comes now, if it is one for this command."""
@@ -162,9 +167,11 @@ class _Imap(socketserver.StreamRequestHandler):
                 raise _Gone
         return self.let_in(given == f'"{self.post.user}" "{self.post.password}"')
 
-    def do_authenticate(self, _: str) -> str:
+    def do_authenticate(self, kind: str) -> str:
         self.say("+ ")
         said = base64.b64decode(self.rfile.readline())
+        if kind == "XOAUTH2":
+            return self.let_in(said.decode() == self.post.shown())
         return self.let_in(said == f"\0{self.post.user}\0{self.post.password}".encode())
 
     def let_in(self, right: bool) -> str:
@@ -288,10 +295,10 @@ class _Smtp(socketserver.StreamRequestHandler):
         self.post.asked.append(f"SMTP {word.upper()}")
         match word.upper():
             case "EHLO":
-                self.wfile.write(b"250-smtp.acme.example\r\n250 AUTH PLAIN\r\n")
+                self.wfile.write(b"250-smtp.acme.example\r\n250 AUTH PLAIN XOAUTH2\r\n")
             case "AUTH":
-                said = base64.b64decode(given.partition(" ")[2])
-                right = said == f"\0{self.post.user}\0{self.post.password}".encode()
+                said = base64.b64decode(given.partition(" ")[2]).decode()
+                right = said in (f"\0{self.post.user}\0{self.post.password}", self.post.shown())
                 self.say("235 welcome" if right else "535 5.7.8 wrong name or password")
             case "RCPT":
                 self.say("250 ok" if self.post.user in given else "550 5.1.1 nobody of that name")
