@@ -54,7 +54,10 @@ def header(message: Message, name: str) -> str:
 def person(message: Message, name: str) -> Author:
     """The first address of a header. Ids are addresses in small letters, or else the name, or else "unknown"."""
     value = message.get(name)
-    shown, address = parseaddr(value[:MAX_HEADER] if isinstance(value, str) else header(message, name))
+    try:
+        shown, address = parseaddr(value[:MAX_HEADER] if isinstance(value, str) else header(message, name))
+    except BROKEN:
+        shown, address = header(message, name), ""
     address, shown = address.strip().lower(), " ".join(_words(shown).split())
     known = address or shown.lower() or "unknown"
     return Author(known, known, "" if shown.lower() == known else shown)

@@ -109,6 +109,13 @@ def test_encoded_headers_are_read() -> None:
     assert text(letter(Subject="=?x-nothing?Q?broken_=FF?= =?utf-8?B?not base64?=")).count("\n") == 2
 
 
+@pytest.mark.parametrize("sender", ["", "(" * 5_000 + "@b", "undisclosed", "<>"])
+def test_a_sender_that_cannot_be_read_takes_no_words_from_them(sender: str) -> None:
+    found = mention(letter(From=sender))
+    assert found.text == "Parcel\n\nMy parcel is lost."
+    assert found.author.native_id
+
+
 def test_a_date_that_is_none_or_lies_ahead_is_the_arrival() -> None:
     for date in ("", "yesterday", "Fri, 20 Nov 2099 09:00:00 +0000", "Thu, 01 Jan 1970 00:00:00 +0000", "20 Nov 2026"):
         assert mention(letter(Date=date)).created_at in (ARRIVED, datetime(2026, 11, 20, tzinfo=UTC))
