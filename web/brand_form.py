@@ -34,6 +34,7 @@ class BrandForm:
     first_reply_minutes: int = 60
     urgent_reply_minutes: int = 15
     own_accounts: tuple[tuple[str, str], ...] = ()
+    competitor: bool = False
     errors: dict[str, str] = field(default_factory=dict)
 
 
@@ -69,6 +70,7 @@ def read(form: MultiDict[str, str]) -> BrandForm:
         _minutes(form, "first_reply_minutes", 60, errors),
         _minutes(form, "urgent_reply_minutes", 15, errors),
         _own_accounts(form.get("own_accounts", ""), errors),
+        bool(form.get("competitor")),
         errors,
     )
 
@@ -87,6 +89,7 @@ def change(row: Brand, given: BrandForm) -> None:
     """Write what was said to the brand's row."""
     row.name, row.timezone, row.hours = given.name, given.timezone, given.hours
     row.first_reply_minutes, row.urgent_reply_minutes = given.first_reply_minutes, given.urgent_reply_minutes
+    row.competitor = given.competitor
     known = {(own.platform, own.handle): own for own in row.own_accounts}
     row.own_accounts = [
         known.get(account) or OwnAccount(platform=account[0], handle=account[1]) for account in given.own_accounts
@@ -102,6 +105,7 @@ def values_of(row: Brand) -> dict[str, str]:
         "first_reply_minutes": str(row.first_reply_minutes),
         "urgent_reply_minutes": str(row.urgent_reply_minutes),
         "own_accounts": "\n".join(f"{platform} {handle}" for platform, handle in accounts),
+        "competitor": "1" if row.competitor else "",
     }
     for day, (start, end) in row.hours.items():
         values |= {f"{day}_from": start, f"{day}_to": end}

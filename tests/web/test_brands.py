@@ -56,6 +56,19 @@ def test_a_wrong_field_is_named_and_everything_typed_stays(admin: Visitor, chang
         assert "x &lt;typed&gt;</textarea>" in answer.text
 
 
+def test_a_competitor_is_one_until_somebody_says_otherwise(admin: Visitor) -> None:
+    add_brand(admin.runtime)
+    box = 'name="competitor" value="1" '
+    assert f"{box}>" in admin.get("/brands/hawkweed").text
+    admin.post("/brands/hawkweed", WHOLE | {"competitor": "1"})
+    with admin.runtime.db.read() as db:
+        assert db.scalars(select(Brand.competitor)).one()
+    assert f"{box}checked>" in admin.get("/brands/hawkweed").text
+    admin.post("/brands/hawkweed", WHOLE)
+    with admin.runtime.db.read() as db:
+        assert not db.scalars(select(Brand.competitor)).one()
+
+
 def test_two_brands_of_one_name_get_two_addresses(admin: Visitor) -> None:
     data = {"name": "Åcme & Söhne", "timezone": "UTC"}
     assert admin.post("/brands/new", data).location == "/brands/acme-sohne/queries/new"
