@@ -4,7 +4,8 @@ tweepy has one host written into it, waits for ever on a silent socket, sleeps b
 used up, when no header says how long), and fails with a TypeError on some error bodies. All of that is about answers
 that it gets to see. It sees none of them: this adapter, mounted on tweepy's session, turns them into our own errors.
 
-    401 402 403 404 400 ...   GiveUp: a person must act (402: no credits are left)
+    401 402 403 404 ...       GiveUp: a person must act (402: no credits are left)
+    400                       Refused, which is a GiveUp
     409                       Conflict: something of ours is still at work there
     429                       RetryLater, at the time that the headers say, if they are about this limit at all
     408 425 5xx, no answer    RetryLater
@@ -47,6 +48,10 @@ class Timeouts:
     whole: float = 60
     alive: float = 30
     page: float = 1
+
+
+class Refused(GiveUp):
+    """400: X does not understand what was asked."""
 
 
 class Conflict(RetryLater):
@@ -145,7 +150,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, now: datetime)
         return RetryLater(said, _seconds(headers))
     if status == requests.codes.payment_required:
         said += ". Add credits in X's developer console, or raise its spending limit"
-    return GiveUp(said)
+    return Refused(said) if status == requests.codes.bad_request else GiveUp(said)
 
 
 def _reset(headers: Mapping[str, str], now: datetime) -> datetime | None:

@@ -4,6 +4,8 @@ Each poll has an id of its own from which it goes on, and that stays where it is
 next one is the newest id of the first page, and counts once the last page is stored. A minute before it is asked for
 again, since posts become findable some seconds late.
 
+A search that X refuses does not stop the others: what it would have found is a gap, until X takes it.
+
 A search goes back seven days. What lies between an older id and that is a gap; so is what exceeds the 800 posts that
 a mentions timeline gives.
 """
@@ -18,6 +20,7 @@ from typing import Any, Literal
 
 from core.errors import RetryLater
 from core.types import Page, Span
+from listener.x_border import Refused
 from listener.x_posts import Heard, Reader, id_at, time_of
 
 OVERLAP = timedelta(minutes=1)
@@ -112,7 +115,12 @@ def next_page(place: Place, polls: Sequence[Poll], reader: Reader, now: datetime
     poll = polls[known[at.key]]
     since = place.since.get(poll.key) or _where_others_are(place, poll)
     wanted, gap = _wanted(poll, since, at)
-    answer = poll.ask(token=at.token, **wanted)
+    try:
+        answer = poll.ask(token=at.token, **wanted)
+    except Refused as error:
+        if poll.collection == "mentions":
+            raise
+        return _without(place, polls, at, since, str(error))
     page = page_of(reader.read([answer]), poll.collection)
     gaps = [gap] if gap and at.token is None else []
     at = _read_on(at, answer, page.events[poll.collection])
@@ -126,6 +134,15 @@ def next_page(place: Place, polls: Sequence[Poll], reader: Reader, now: datetime
         more = place.round is not None
         return replace(page, cursor=place.text(), more=more, gaps=tuple(gaps), heard_to=None if more else began)
     return replace(page, cursor=replace(place, round=at).text(), more=True, gaps=tuple(gaps))
+
+
+def _without(place: Place, polls: Sequence[Poll], at: Round, since: int, why: str) -> Page:
+    """Go on with the next poll; the refused one stays where it is."""
+    since = since or id_at(at.time - FIRST_LOOK["posts"])
+    number = next(number for number, poll in enumerate(polls) if poll.key == at.key)
+    place = _turned(replace(place, since={**place.since, at.key: since}), polls, number + 1, at)
+    missed = Span(time_of(str(since)), at.time, why)
+    return Page(cursor=place.text(), more=place.round is not None, gaps=(missed,), events={"posts": 0})
 
 
 def gap_page(gap: Span, cursor: str | None, polls: Sequence[Poll], reader: Reader, now: datetime) -> Page:

@@ -36,12 +36,14 @@ _PLAIN = re.compile(r"[A-Za-z0-9_]+")
 _HANDLE = re.compile(r"[A-Za-z0-9_]{1,15}")
 _TAG = re.compile(r"\w*[^\W\d]\w*")
 _CASHTAG = re.compile(r"[A-Za-z]{1,6}")
-_QUOTES = re.compile(r'["“”„‟＂«»\\]')
+_QUOTES = re.compile(r'["“”„‟＂«»\\\x00-\x1f\x7f]')
 _RESERVED = frozenset({"and", "or", "not"})
-_LANGUAGES = {"he": "iw", "id": "in"}
-"""What X still calls by its old code."""
-_UNSURE_LANGUAGES = frozenset({"zh", "hi", "und"})
-"""X tells apart what its posts then call by one name."""
+_LANGUAGE = re.compile(
+    "am|ar|bg|bn|ca|cs|da|de|el|en|es|et|eu|fa|fi|fr|gu|hr|hu|hy|it|ja|ka|kn|ko|lt|lv|ml|mr|nl|no|pl|pt|ro|ru|sk|sl|sr|sv|"
+    "ta|te|th|tr|uk|ur|vi"
+)
+"""Those that X's stream and search both take, and by the name that its posts have. It has old names for two more."""
+_OLD_NAMES = {"he": "iw", "id": "in"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +202,8 @@ def _field(field: Field) -> _Part:
     match field.name, field.value:
         case "from", handle:
             part = _Leaf(f"from:{handle}") if _HANDLE.fullmatch(handle) else _NOTHING
-        case "lang", code if code not in _UNSURE_LANGUAGES and "-" not in code:
-            part = _Leaf(f"lang:{_LANGUAGES.get(code, code)}", stands_alone=False)
+        case "lang", code if code in _OLD_NAMES or _LANGUAGE.fullmatch(code):
+            part = _Leaf(f"lang:{_OLD_NAMES.get(code, code)}", stands_alone=False)
         case "site", host if host not in ("x.com", "twitter.com"):  # every post is on x.com
             part = _Leaf(f'url:"{host}"')
         case "source", name if name != "x" and name in kinds():

@@ -139,9 +139,9 @@ class X:
                 may.append(what)
             except GiveUp as error:
                 may_not.append(f"{what}: {error}")
-        usage = self._call("GET", "/2/usage/tweets").get("data") or {}
-        if "project_cap" in usage:
-            may.append(f"read {usage['project_cap']} posts a month, of which {usage.get('project_usage', 0)} were read")
+        with suppress(GiveUp, KeyError):  # not every app may ask for it, and nothing depends on it
+            usage = self._call("GET", "/2/usage/tweets").get("data") or {}
+            may.append(f"read {usage['project_cap']} posts a month; {usage['project_usage']} were read")
         may_not += [f"look for {text[:80]!r}: {reason}" for text, reason in self._unheard.items()]
         return Access(", ".join(f"@{name}" for name in names), tuple(may), tuple(may_not))
 

@@ -19,6 +19,7 @@ from tests.listener.emulators.x_source import World, round_of, texts
 from tests.loopback import Answer
 
 MENTIONS = "/2/users/111/mentions"
+SEARCH = "/2/tweets/search/recent"
 
 
 @pytest.fixture
@@ -300,18 +301,36 @@ def test_access_says_who_we_are_and_what_the_app_may_do(make: Callable[..., X], 
     access = make("#acme", accounts="acme, acmehelp").access()
     assert access.account == "@acme, @acmehelp"
     assert any("filtered stream" in one for one in access.may)
-    assert any("2000000 posts a month, of which 4711" in one for one in access.may)
+    assert any("2000000 posts a month; 4711 were read" in one for one in access.may)
     assert access.may_not == ()
     assert {one.method for one in platform.asked} == {"GET"}
 
 
 def test_access_says_what_the_app_may_not_do_in_the_words_of_x(make: Callable[..., X], platform: emulator.X) -> None:
-    platform.forbidden = {"/2/tweets/search/stream", "/2/compliance"}
+    platform.forbidden = {"/2/tweets/search/stream", "/2/compliance", "/2/usage"}
     access = make("ship*").access()
     stream, jobs, query = access.may_not
     assert "not enrolled" in stream
     assert "deleted" in jobs
     assert "ship*" in query
+
+
+def test_a_search_that_x_refuses_stops_nothing_else_and_is_a_gap_until_x_takes_it(
+    make: Callable[..., X], platform: emulator.X, clock: HeldClock
+) -> None:
+    names = [f"brand {number} {'x' * 100}" for number in range(5)]
+    for name in names:
+        platform.post(name)
+    source = make(*(f'"{name}"' for name in names))
+    platform.fail(SEARCH, lambda _: problem(400, "Invalid Request", "There was something wrong with the query"))
+    pages = round_of(source)
+    heard = texts(*pages)
+    assert 0 < len(heard) < 5
+    (gap,) = [gap for page in pages for gap in page.gaps]
+    assert "something wrong with the query" in gap.reason
+    assert gap.start < clock.now() == gap.end
+    clock.advance(86_400)
+    assert set(names) <= {*texts(*round_of(source, pages[-1].cursor)), *heard}
 
 
 def test_a_gap_is_read_by_mentions_and_searches_within_its_span(

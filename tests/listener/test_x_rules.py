@@ -37,6 +37,7 @@ def test_a_tag_a_mention_an_author_a_site_and_a_language_have_words_of_their_own
     assert rules("from:acme lang:de") == ["from:acme lang:de"]
     assert rules("site:acme.com is:reply has:link") == ['url:"acme.com" is:reply has:links']
     assert rules("@acme lang:he") == ["@acme lang:iw"]
+    assert rules("@acme lang:zh") == ["@acme"]
 
 
 def test_what_x_does_not_know_is_left_out_and_the_rest_still_asked_for() -> None:
