@@ -58,7 +58,9 @@ def run(count: int = COUNT) -> list[tuple[str, str]]:
 
 
 def _heard(folder: Path, url: str, count: int) -> list[tuple[str, str]]:
-    settings = Settings(ripplewatch_home=folder, database_url="", redis_url="", bluesky_jetstream_url=url)
+    settings = Settings(
+        ripplewatch_home=folder, database_url="", redis_url="", bluesky_jetstream_url=url, bluesky_second_url=url
+    )
     runtime = Runtime(settings, Database(settings.database), SystemClock(), ThreadQueue())
     runtime.db.prepare()
     source_id, matcher = _set_up(runtime)

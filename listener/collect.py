@@ -183,7 +183,8 @@ def _update_authors(db: Session, wanted: Mapping[Key, Author]) -> dict[Key, int]
             key = (platform, found.native_id)
             ids[key], one = found.id, wanted[key]
             followers = found.followers if one.followers is None else one.followers
-            after = (one.handle or found.handle, one.name or found.name, followers)
+            handle = "" if one.handle == found.native_id else one.handle  # who says only the id knows no handle
+            after = (handle or found.handle, one.name or found.name, followers)
             if after != (found.handle, found.name, found.followers):
                 changes[found.id] = {"id": found.id, "handle": after[0], "name": after[1], "followers": after[2]}
     if changes:

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 
@@ -100,21 +101,32 @@ def http(script: Script) -> Iterator[Server]:
 
 
 @contextmanager
-def websocket(talk: Callable[[ServerConnection, Asked], None]) -> Iterator[Server]:
-    """Serve WebSockets: `talk` has each connection, which is closed cleanly when it returns."""
+def websocket(
+    talk: Callable[[ServerConnection, Asked], None], refuse: Callable[[Asked], Answer | None] = lambda _: None
+) -> Iterator[Server]:
+    """Serve WebSockets: `talk` has each connection, which is closed cleanly when it returns.
+
+    What `refuse` gives for a request is answered instead of opening a connection.
+    """
+
+    def asked_for(request: Request) -> Asked:
+        parts = urlsplit(request.path)
+        return Asked("GET", parts.path, parse_qs(parts.query), dict(request.headers.raw_items()))
+
+    def answer(connection: ServerConnection, request: Request) -> Response | None:
+        refused = refuse(asked_for(request))
+        return connection.respond(refused.status, refused.body.decode()) if refused else None
 
     def handle(connection: ServerConnection) -> None:
-        request = connection.request
-        assert request is not None
-        parts = urlsplit(request.path)
-        asked = Asked("GET", parts.path, parse_qs(parts.query), dict(request.headers.raw_items()))
+        assert connection.request is not None
+        asked = asked_for(connection.request)
         server.asked.append(asked)
         try:
             talk(connection, asked)
         except ConnectionClosed:
             return
 
-    with serve(handle, "127.0.0.1", 0, close_timeout=1) as listening:
+    with serve(handle, "127.0.0.1", 0, process_request=answer, close_timeout=1) as listening:
         server = Server(f"ws://127.0.0.1:{listening.socket.getsockname()[1]}/subscribe")
         thread = threading.Thread(target=listening.serve_forever, daemon=True)
         thread.start()

@@ -1,64 +1,96 @@
-"""Bluesky, through a public Jetstream (https://github.com/bluesky-social/jetstream): every post, keyless.
+"""Bluesky, through public Jetstreams: every post of the network, keyless; with an app password also what they missed.
 
-Jetstream v1 sends one JSON event per WebSocket message. Its cursor is a time in microseconds and inclusive; a host
-keeps about a day. We go back some seconds when we connect anew, and what comes twice is stored once. A host can lose
-a collection while the socket lives on, so silence is watched for (listener/step.py). Authors come as DIDs: a handle
-may change, a DID never does. Bluesky asks that automated accounts answer only people who tagged them.
+A host can lose a collection for hours while its socket lives. So the place that we resume from is that of the
+collection that was heard least far, and when one has been silent for half a minute we turn to the second host, and hear
+from there on. What no cursor brings back is asked for again: of the hosts while they keep it, and after that, where
+somebody has signed in, of the search. Spread is counted once: an event before the place counts no more.
+
+Bluesky asks that automated accounts answer only people who tagged them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, ClassVar
-from urllib.parse import urlencode, urlsplit
-
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
-from websockets.sync.client import ClientConnection, connect
+import logging
+import re
+from dataclasses import asdict, dataclass, replace
+from typing import ClassVar
 
 from core.errors import BadInput, GiveUp, RetryLater
-from core.types import Author, Mention, Page, Permission, Rejected, Span
+from core.types import Access, Page, Permission, Rejected, Span
+from listener import jetstream
+from listener.atproto import POSTS, REPOSTS
+from listener.bluesky_login import Login
+from listener.bluesky_page import NAMES, UNREADABLE, Cursor, Heard
+from listener.jetstream import Event, Jetstream, Place, microseconds, moment
 from listener.source import Context, Field
 
-POSTS = "app.bsky.feed.post"
-OVERLAP = 5_000_000
-"""Microseconds before the cursor from which a new connection starts."""
+log = logging.getLogger(__name__)
+
 TOO_LATE = 60_000_000
-"""Microseconds between the cursor and the first event that comes, from which on the host no longer had it all."""
+"""Microseconds between the place and the first event that comes, from which on the host no longer had it all."""
 PAGE_EVENTS = 1_000
 PAGE_SECONDS = 1.0
 """A page ends with so many events, or so long after it was asked for."""
-MAX_MESSAGE = 2_000_000
-"""Bytes of one event; a larger one ends the connection."""
-GONE = frozenset({"deleted", "takendown"})
+TURN_SECONDS = 30.0
+"""After so long a silence of one collection we turn to the other host."""
+NOTIFIED_SECONDS = 60.0
+REASONS = ("mention", "reply", "quote")
+LIMIT = "100"
+"""Posts of one answer of a search, notifications of one list."""
 
 
 @dataclass(slots=True)
-class _Heard:
-    """A page while it is being heard, in the order in which things happened."""
+class _Stream:
+    """An open stream, and how far each collection was heard on it. `late`: from when on, if it began too late."""
 
-    mentions: dict[str, Mention] = field(default_factory=dict)
-    edited: dict[str, Mention] = field(default_factory=dict)
-    deleted: dict[str, None] = field(default_factory=dict)
-    deleted_authors: dict[str, None] = field(default_factory=dict)
-    rejected: list[Rejected] = field(default_factory=list)
-    gaps: list[Span] = field(default_factory=list)
-    events: int = 0
+    jetstream: Jetstream
+    start: Place
+    reached: dict[str, Place]
+    heard_at: dict[str, float]
+    begun: bool = False
 
-    def page(self, cursor: str | None) -> Page:
-        return Page(
-            mentions=tuple(self.mentions.values()),
-            cursor=cursor,
-            more=True,
-            deleted=tuple(self.deleted),
-            deleted_authors=tuple(self.deleted_authors),
-            edited=tuple(self.edited.values()),
-            rejected=tuple(self.rejected),
-            gaps=tuple(self.gaps),
-        )
+    def late(self, event: Event) -> Span | None:
+        """What the host no longer had, when its first event comes: only then can it be known."""
+        begun, self.begun = self.begun, True
+        if begun or self.start.time is None or event.time - self.start.time <= TOO_LATE:
+            return None
+        return Span(moment(self.start.time), moment(event.time), "Jetstream no longer had what came in between")
+
+    def reach(self, event: Event, now: float) -> None:
+        """Note how far the event's collection has come."""
+        collection = event.commit.get("collection")
+        if collection not in self.heard_at:
+            return
+        self.heard_at[collection] = now
+        before = self.reached.get(collection, self.start).time
+        host = self.jetstream.host if event.seq is not None else None
+        self.reached[collection] = Place(max(event.time, before or 0), event.seq, host)
+
+    def place(self) -> Place:
+        """Where to resume: at the collection that was heard least far."""
+        places = [self.reached.get(collection, self.start) for collection in self.heard_at]
+        known = [place for place in places if place.time is not None]
+        return min(known, key=lambda place: place.time or 0) if known else self.start
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """How far a gap was fetched: replayed to the time `at`; then what the host `lacks` searched for, term by term."""
+
+    at: int
+    posts: int = 0
+    lacks: tuple[int, int] | None = None
+    term: int | None = None
+    page: str | None = None
+
+    @classmethod
+    def read(cls, text: str) -> _Part:
+        given = json.loads(text)
+        return cls(**given | {"lacks": tuple(given["lacks"]) if given["lacks"] else None})
+
+    def text(self) -> str:
+        return json.dumps(asdict(self))
 
 
 class Bluesky:
@@ -71,12 +103,38 @@ class Bluesky:
         Field(
             "url",
             "Jetstream host",
-            "Only if you run your own, or want another than the usual one.",
+            "Only if you run your own, or want another than the usual ones.",
             required=False,
             example="wss://jetstream1.us-west.bsky.network/subscribe",
         ),
+        Field(
+            "reposts",
+            "Count reposts",
+            "yes to hear all reposts of the network as well, to count them on what you hold. Quotes always count.",
+            required=False,
+            example="no",
+        ),
+        Field(
+            "handle",
+            "Handle",
+            "Only to search for what was missed, and to hear notifications: your account's name on Bluesky.",
+            required=False,
+            example="acme.bsky.social",
+        ),
+        Field(
+            "app_password",
+            "App password",
+            "With the handle; never your account's own password.",
+            required=False,
+            secret=True,
+            example="abcd-efgh-ijkl-mnop",
+        ),
     )
-    steps: ClassVar[tuple[str, ...]] = ()
+    steps: ClassVar[tuple[str, ...]] = (
+        "All posts of the network are heard without an account: leave these steps out if that is enough.",
+        "On bsky.app open Settings, Privacy and security, App passwords, and choose Add App Password.",
+        "Name it Ripplewatch, do not allow access to direct messages, and copy the password.",
+    )
     poll_seconds: ClassVar[float] = 0
     silent_seconds: ClassVar[float | None] = 60
     reply: ClassVar[Permission] = Permission(
@@ -85,168 +143,249 @@ class Bluesky:
         "and answer there yourself.",
     )
 
-    def __init__(self, context: Context) -> None:
-        """Raises BadInput when `url` is no WebSocket address."""
-        self._context = context
-        self._url = str(context.settings.get("url") or context.process.bluesky_jetstream_url)
-        if urlsplit(self._url).scheme not in ("ws", "wss") or not urlsplit(self._url).hostname:
-            raise BadInput(f"Jetstream host: {self._url!r} is no WebSocket address (wss://...)")
-        self._opened = ExitStack()
-        self._socket: ClientConnection | None = None
-        self._at: str | None = None
-        self._expected: int | None = None
+    def __init__(self, context: Context, *, page_seconds: float = PAGE_SECONDS, request_seconds: float = 20) -> None:
+        """Raises BadInput that names the field. The seconds are how long an event and an answer are waited for."""
+        self._context, self._page_seconds, self._request_seconds = context, page_seconds, request_seconds
+        self._hosts = _hosts(context)
+        self._at_host = 0
+        reposts = str(context.settings.get("reposts") or "no").casefold()
+        if reposts not in ("yes", "no"):
+            raise BadInput("Count reposts: yes or no")
+        self._collections = (POSTS, REPOSTS) if reposts == "yes" else (POSTS,)
+        self._login = _login(context, request_seconds)
+        self._notified_at = context.clock.monotonic()
+        self._stream: _Stream | None = None
+        self._cursor: str | None = None
+        self._ended: RetryLater | None = None
+        self._replay: _Stream | None = None
+        self._replay_cursor: str | None = None
 
     def fetch(self, cursor: str | None) -> Page:
         """What comes within about a second; an empty page when nothing does."""
-        if self._socket is None or cursor != self._at:
-            self._connect(cursor)
-        heard = _Heard()
-        self._at = cursor
-        deadline = self._context.clock.monotonic() + PAGE_SECONDS
-        while heard.events < PAGE_EVENTS and not self._context.stop.is_set():
-            left = deadline - self._context.clock.monotonic()
-            if left <= 0:
-                break
-            message = self._receive(left, heard)
-            if message is None:
-                break
-            self._take(message, heard)
-        return heard.page(self._at)
+        ended, self._ended = self._ended, None
+        if ended and cursor == self._cursor:
+            raise ended
+        known = Cursor.read(cursor)
+        stream = self._stream
+        if stream is None or cursor != self._cursor:
+            self._hang_up()
+            stream = self._stream = self._open(known.place)
+        self._cursor = ""  # should this fail halfway, the stream has to go back
+        heard = Heard(self._collections, since=known.counted)
+        notified = self._notifications(known.notified, heard)
+        self._hear(stream, heard)
+        now = Cursor(stream.place(), max(known.counted, heard.counted), notified)
+        self._cursor = cursor if now == known else now.text()
+        self._turn(stream)
+        return heard.page(
+            self._cursor,
+            more=True,
+            heard_to=moment(now.place.time) if now.place.time else None,
+            credentials=self._login.renewed() if self._login else {},
+        )
 
     def close(self) -> None:
-        """Close the socket."""
-        self._socket = None
-        self._opened.close()
+        """Close the connections."""
+        self._hang_up()
+        self._end_replay()
+        if self._login:
+            self._login.close()
 
-    def _connect(self, cursor: str | None) -> None:
-        self.close()
-        asked = {"wantedCollections": POSTS}
-        self._expected = int(cursor) if cursor else None
-        if self._expected is not None:
-            asked["cursor"] = str(self._expected - OVERLAP)
-        joint = "&" if urlsplit(self._url).query else "?"
-        try:
-            self._socket = self._opened.enter_context(
-                connect(
-                    f"{self._url}{joint}{urlencode(asked)}",
-                    open_timeout=15,
-                    close_timeout=2,
-                    max_size=MAX_MESSAGE,
-                    max_queue=256,
-                    user_agent_header="ripplewatch",
-                )
+    def access(self) -> Access:
+        """Whether a host lets us hear, and as whom we are signed in, if we are."""
+        self._open(Place()).jetstream.close()
+        if not self._login:
+            return Access(
+                "nobody in particular",
+                may=("hear all public posts of the network",),
+                may_not=("search for what was missed, or hear notifications: that needs a handle and an app password",),
             )
-        except InvalidStatus as error:
-            _refused(error)
-        except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
-            raise RetryLater(f"Jetstream cannot be reached: {error or type(error).__name__}") from error
+        account = self._login.get("com.atproto.server.getSession")
+        may = ("hear all public posts of the network", "search for what was missed", "hear notifications")
+        return Access(f"@{account['handle']}", may)
 
-    def _receive(self, seconds: float, heard: _Heard) -> str | bytes | None:
-        """The next message; None when none comes in time, or the connection ended after some had come."""
-        if self._socket is None:
-            return None
+    def fetch_gap(self, gap: Span, cursor: str | None) -> Page:
+        """Part of a gap: what the hosts still have of it, then, of a signed-in account's search, what they lack."""
+        part = _Part.read(cursor) if cursor else _Part(microseconds(gap.start))
+        return self._replayed(gap, part, cursor) if part.term is None else self._searched(part)
+
+    def _open(self, place: Place) -> _Stream:
+        """A stream from the host whose turn it is, or else from the other. What the last one says is raised."""
+        refusal: Exception | None = None
+        for _ in self._hosts:
+            try:
+                stream = Jetstream(
+                    self._hosts[self._at_host], self._collections, place, open_seconds=self._request_seconds
+                )
+            except (RetryLater, GiveUp) as error:
+                refusal = error if refusal is None or isinstance(error, RetryLater) else refusal
+                self._at_host = (self._at_host + 1) % len(self._hosts)
+            else:
+                now = self._context.clock.monotonic()
+                return _Stream(stream, place, {}, dict.fromkeys(self._collections, now))
+        raise refusal or RetryLater("no Jetstream host")
+
+    def _hear(self, stream: _Stream, heard: Heard, until: int | None = None) -> bool:
+        """Hear for a page, or until an event that is later than `until`: whether that has come.
+
+        A connection that ends after something was heard is an error for the next page: reconnecting at once, time
+        and again, would help nobody.
+        """
+        clock = self._context.clock
+        deadline = clock.monotonic() + self._page_seconds
+        while heard.number < PAGE_EVENTS and not self._context.stop.is_set():
+            try:
+                event = stream.jetstream.next(deadline - clock.monotonic())
+            except RetryLater as error:
+                self._drop(stream)
+                if not heard.number:
+                    raise
+                self._ended = error
+                return False
+            if event is None:
+                return False
+            heard.number += 1
+            if isinstance(event, Rejected):
+                heard.rejected.append(event)
+                continue
+            if late := stream.late(event):
+                heard.gaps.append(late)
+            if until is not None and event.time > until:
+                return True
+            stream.reach(event, clock.monotonic())
+            heard.take(event)
+        return False
+
+    def _turn(self, stream: _Stream) -> None:
+        """To the other host, when a collection has been silent on this one."""
+        now = self._context.clock.monotonic()
+        silent = [NAMES[one] for one, at in stream.heard_at.items() if now - at > TURN_SECONDS]
+        if silent and len(self._hosts) > 1:
+            self._at_host = (self._at_host + 1) % len(self._hosts)
+            log.warning("no %s from %s: turning to the other host", " and ".join(silent), stream.jetstream.host)
+            self._hang_up()
+
+    def _notifications(self, known: str, heard: Heard) -> str:
+        """What was put to the account since the newest notification that is known; the newest now.
+
+        They come back to the first page of a list that begins with the newest. When the server fails, the stream is
+        still worth hearing.
+        """
+        clock = self._context.clock
+        if not self._login or clock.monotonic() < self._notified_at:
+            return known
+        self._notified_at = clock.monotonic() + NOTIFIED_SECONDS
+        newest, page = known, ""
         try:
-            return self._socket.recv(timeout=seconds)
-        except TimeoutError:
-            return None
-        except (ConnectionClosed, OSError) as error:
-            self.close()
-            if heard.events:
-                return None
-            raise RetryLater(f"Jetstream ended the connection: {error}") from error
+            while not self._context.stop.is_set():
+                asked: dict[str, str | list[str]] = {"reasons": list(REASONS), "limit": LIMIT}
+                asked |= {"cursor": page} if page else {}
+                answer = self._login.get("app.bsky.notification.listNotifications", asked)
+                fresh = [one for one in answer["notifications"] if one["indexedAt"] > known]
+                heard.show(fresh, clock.now())
+                newest = max([newest, *(one["indexedAt"] for one in fresh)])
+                page = answer.get("cursor") or ""
+                if not known or not page or len(fresh) < len(answer["notifications"]) or not fresh:
+                    break
+        except (RetryLater, *UNREADABLE) as error:
+            log.warning("no notifications of Bluesky: %s", error)
+            if isinstance(error, RetryLater) and error.after:
+                self._notified_at = clock.monotonic() + error.after
+            return known
+        return newest or clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
-    def _take(self, message: str | bytes, heard: _Heard) -> None:
-        """Read one event into the page. One that cannot be read is reported, and the next is read."""
-        heard.events += 1
-        try:
-            event = json.loads(message)
-            when = int(event["time_us"])
-            self._look_for_gap(when, heard)
-            if event["kind"] == "commit" and event["commit"]["collection"] == POSTS:
-                _take_post(event, heard)
-            elif event["kind"] == "account" and event["account"].get("status") in GONE:
-                heard.deleted_authors[event["did"]] = None
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-            heard.rejected.append(Rejected(f"event {message[:80]!r}", f"unreadable: {error!r}"))
-        else:
-            self._at = str(max(when, int(self._at or 0)))
+    def _replayed(self, gap: Span, part: _Part, cursor: str | None) -> Page:
+        """The next part from the hosts' memory. They were counted when they were new, so nothing is counted here."""
+        stream, end = self._replay, microseconds(gap.end)
+        if stream is None or cursor != self._replay_cursor:
+            self._end_replay()
+            stream = self._replay = self._open(Place(part.at))
+        heard = Heard(self._collections, since=2**63)
+        ended = self._hear(stream, heard, end)
+        self._ended = None
+        if not heard.number:
+            self._end_replay()
+            raise RetryLater("Jetstream gave nothing of the time that was missed")
+        lacks, heard.gaps = [(microseconds(one.start), microseconds(one.end)) for one in heard.gaps], []
+        part = replace(
+            part,
+            at=max(part.at, stream.place().time or 0),
+            posts=part.posts + heard.events["posts"],
+            lacks=lacks[0] if lacks else part.lacks,
+        )
+        if ended:
+            self._end_replay()
+            return self._after_replay(gap, part, heard)
+        self._replay_cursor = part.text()
+        return heard.page(self._replay_cursor, more=True)
 
-    def _look_for_gap(self, when: int, heard: _Heard) -> None:
-        """Only for the first event of a connection: a host that no longer has what we ask for starts later."""
-        expected, self._expected = self._expected, None
-        if expected is not None and when - expected > TOO_LATE:
-            heard.gaps.append(Span(_time(expected), _time(when), "Jetstream no longer had what came in between"))
+    def _after_replay(self, gap: Span, part: _Part, heard: Heard) -> Page:
+        """What the hosts lack is searched for, or stays missing."""
+        lacks = part.lacks
+        if not part.posts and (gap.end - gap.start).total_seconds() > TURN_SECONDS:
+            lacks = (microseconds(gap.start), microseconds(gap.end))
+        if not lacks:
+            return heard.page(part.text())
+        if self._login and self._context.terms:
+            return heard.page(replace(part, lacks=lacks, term=0).text(), more=True)
+        start, end = moment(lacks[0]), moment(min(lacks[1], microseconds(gap.end)))
+        heard.gaps = [Span(start, end, "Jetstream no longer has it, and nobody is signed in to search for it")]
+        return heard.page(part.text())
 
+    def _searched(self, part: _Part) -> Page:
+        """The next page of a search for one of the words that every mention has one of."""
+        terms, term = self._context.terms, part.term or 0
+        if not self._login or not part.lacks or term >= len(terms):
+            return Page(cursor=part.text())
+        since, until = (moment(one).isoformat().replace("+00:00", "Z") for one in part.lacks)
+        asked = {"q": '"' + terms[term].replace('"', " ") + '"', "sort": "latest", "limit": LIMIT}
+        asked |= {"since": since, "until": until} | ({"cursor": part.page} if part.page else {})
+        answer = self._login.get("app.bsky.feed.searchPosts", asked)
+        posts, page, heard = answer.get("posts") or [], answer.get("cursor"), Heard()
+        heard.show(posts, self._context.clock.now())
+        part = replace(part, page=page) if posts and page else replace(part, page=None, term=term + 1)
+        more = part.term is not None and part.term < len(terms)
+        return heard.page(part.text(), more=more, credentials=self._login.renewed())
 
-def _refused(error: InvalidStatus) -> None:
-    status, said = error.response.status_code, error.response.body or b""
-    reason = f"Jetstream answered {status}: {said[:200].decode(errors='replace')}".rstrip(": ")
-    if status in (401, 403, 404):
-        raise GiveUp(reason) from error
-    after = error.response.headers.get("Retry-After", "")
-    raise RetryLater(reason, float(after) if after.isdecimal() else None) from error
+    def _drop(self, stream: _Stream) -> None:
+        stream.jetstream.close()
+        self._stream = None if stream is self._stream else self._stream
+        self._replay = None if stream is self._replay else self._replay
 
+    def _hang_up(self) -> None:
+        if self._stream:
+            self._stream.jetstream.close()
+            self._stream = None
 
-def _take_post(event: Mapping[str, Any], heard: _Heard) -> None:
-    commit = event["commit"]
-    uri = f"at://{event['did']}/{POSTS}/{commit['rkey']}"
-    if commit["operation"] == "delete":
-        heard.mentions.pop(uri, None)
-        heard.edited.pop(uri, None)
-        heard.deleted[uri] = None
-        return
-    mention = _mention(uri, event["did"], commit["rkey"], commit["record"], _time(event["time_us"]))
-    if commit["operation"] == "update" and uri not in heard.mentions:
-        heard.edited[uri] = mention
-    else:
-        heard.mentions[uri] = mention
-
-
-def _mention(uri: str, did: str, rkey: str, record: Mapping[str, Any], seen: datetime) -> Mention:
-    reply, embed, langs = record.get("reply") or {}, record.get("embed") or {}, record.get("langs") or ()
-    links = _links(record, embed)
-    return Mention(
-        platform="bluesky",
-        native_id=uri,
-        author=Author(did, did),
-        text=record["text"],
-        created_at=_written(record, seen),
-        url=f"https://bsky.app/profile/{did}/post/{rkey}",
-        kind="reply"
-        if reply
-        else "quote"
-        if str(embed.get("$type", "")).startswith("app.bsky.embed.record")
-        else "post",
-        reply_to=reply["parent"]["uri"] if reply else None,
-        conversation=reply["root"]["uri"] if reply else uri,
-        lang=langs[0] if langs else None,
-        extra={"links": links} if links else {},
-    )
-
-
-def _links(record: Mapping[str, Any], embed: Mapping[str, Any]) -> list[str]:
-    """Where the post's links lead; its text shows them shortened."""
-    found = [
-        feature["uri"]
-        for facet in record.get("facets") or ()
-        for feature in facet.get("features") or ()
-        if feature.get("$type") == "app.bsky.richtext.facet#link" and isinstance(feature.get("uri"), str)
-    ]
-    external = (embed.get("external") or (embed.get("media") or {}).get("external") or {}).get("uri")
-    return list(dict.fromkeys([*found, *([external] if isinstance(external, str) else [])]))
+    def _end_replay(self) -> None:
+        if self._replay:
+            self._replay.jetstream.close()
+            self._replay = None
 
 
-def _written(record: Mapping[str, Any], seen: datetime) -> datetime:
-    """When the author says it was written, unless that cannot be read or is later than it was seen."""
-    try:
-        said = datetime.fromisoformat(str(record["createdAt"]))
-    except (KeyError, ValueError):
-        return seen
-    return min(said if said.tzinfo else said.replace(tzinfo=UTC), seen)
+def _hosts(context: Context) -> tuple[str, ...]:
+    """Where to hear: what the source names, or else the usual host and the one that takes its place."""
+    own, process = context.settings.get("url"), context.process
+    if own:
+        return (jetstream.address(str(own), "Jetstream host"),)
+    first = jetstream.address(process.bluesky_jetstream_url, "BLUESKY_JETSTREAM_URL")
+    second = jetstream.address(process.bluesky_second_url, "BLUESKY_SECOND_URL")
+    return tuple(dict.fromkeys((first, second)))
 
 
-def _time(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
+def _login(context: Context, seconds: float) -> Login | None:
+    """Who signs in, if somebody does."""
+    handle, password = (str(context.settings.get(name) or "").strip() for name in ("handle", "app_password"))
+    if not re.fullmatch(r"@?[\w.-]*|did:[\w:.%-]+", handle):
+        raise BadInput(f"Handle: {handle!r} is none (acme.bsky.social)")
+    if not re.fullmatch(r"[!-~]*", password):
+        raise BadInput("App password: copy it whole, without spaces")
+    if bool(handle) != bool(password):
+        raise BadInput("Handle and app password: give both, or neither")
+    if not handle:
+        return None
+    session = str(context.settings.get("session") or "")
+    return Login(context.process.bluesky_api_url, handle.lstrip("@"), password, session, context.clock, seconds)
 
 
 SOURCE = Bluesky

@@ -16,9 +16,12 @@ from core.clock import HeldClock
 from core.errors import BadInput, GiveUp, RetryLater
 from core.settings import Settings
 from core.types import Page
+from listener.bluesky_page import Cursor
+from listener.jetstream import OVERLAP, Place, microseconds
 from listener.source import Context
-from listener.sources.bluesky import OVERLAP, Bluesky
+from listener.sources.bluesky import Bluesky
 from tests import loopback
+from tests.listener.emulators import bluesky
 
 EVENTS = (Path(__file__).parent / "data" / "bluesky" / "events_v1.jsonl").read_text(encoding="utf-8").splitlines()
 POSTS = sum('"app.bsky.feed.post","rkey"' in line for line in EVENTS)
@@ -60,7 +63,7 @@ def test_recorded_posts_come_in_whole_and_the_rest_of_the_network_does_not() -> 
     with hearing(saying(*EVENTS)) as (source, server):
         page = source.fetch(None)
     assert len(page.mentions) == POSTS == 8
-    assert server.asked[0].query == {"wantedCollections": ["app.bsky.feed.post"]}
+    assert server.asked[0].query == {"wantedCollections": ["app.bsky.feed.post"], "compress": ["true"]}
     first = page.mentions[0]
     assert first.native_id == "at://did:plc:dclwtltrt2ggsryagfzk7dp4/app.bsky.feed.post/3mptbyoeyc22k"
     assert first.url == "https://bsky.app/profile/did:plc:dclwtltrt2ggsryagfzk7dp4/post/3mptbyoeyc22k"
@@ -68,7 +71,11 @@ def test_recorded_posts_come_in_whole_and_the_rest_of_the_network_does_not() -> 
     assert first.extra["links"] == ["https://www.youtube.com/watch?v=V5lDo-jw8mA"]
     assert (first.lang, first.author.native_id) == ("en", "did:plc:dclwtltrt2ggsryagfzk7dp4")
     assert first.created_at == datetime(2026, 7, 4, 14, 38, 6, 240_000, UTC)
-    assert page.cursor == str(max(json.loads(line)["time_us"] for line in EVENTS))
+    posts = [one["time_us"] for one in bluesky.recorded() if one.get("commit", {}).get("collection") == bluesky.POSTS]
+    assert Cursor.read(page.cursor).place == Place(max(posts))
+    assert page.events == {"posts": len(posts)}
+    assert page.heard_to
+    assert microseconds(page.heard_to) == max(posts)
 
 
 def test_a_reply_knows_its_parent_and_its_thread() -> None:
@@ -158,9 +165,12 @@ def test_a_host_that_no_longer_has_what_is_missing_opens_a_gap() -> None:
 
 
 def test_a_clean_close_keeps_what_came_and_then_asks_to_wait() -> None:
-    with hearing(saying(event(1))) as (source, _):
+    with hearing(saying(event(1))) as (source, server):
         page = source.fetch(None)
         assert len(page.mentions) == 1
+        with pytest.raises(RetryLater, match="ended the connection"):  # rather than reconnect as fast as it can
+            source.fetch(page.cursor)
+        assert len(server.asked) == 1
 
     with hearing(saying()) as (source, _), pytest.raises(RetryLater, match="ended the connection"):
         source.fetch(None)
@@ -168,7 +178,8 @@ def test_a_clean_close_keeps_what_came_and_then_asks_to_wait() -> None:
 
 def test_silence_gives_an_empty_page_and_does_not_hang() -> None:
     with hearing(lambda connection, asked: (connection.recv(), None)[1]) as (source, _):
-        assert source.fetch(str(START)) == Page(cursor=str(START), more=True)
+        page = source.fetch(str(START))
+    assert page == Page(cursor=str(START), more=True, heard_to=datetime.fromtimestamp(START / 1e6, UTC))
 
 
 def test_a_message_beyond_all_measure_ends_the_connection_only() -> None:

@@ -134,6 +134,7 @@ def test_known_mentions_get_newer_counts_and_names_but_zero_means_not_said(runti
     newer = post(1, likes=9, replies=1)
     made.store(runtime, source_id, [replace(newer, author=Author("id-old", "new", "New Name", 1200))])
     made.store(runtime, source_id, [replace(newer, likes=0, author=Author("id-old", "new"))])
+    made.store(runtime, source_id, [replace(newer, likes=0, author=Author("id-old", "id-old"))])
     (row,) = made.mentions(runtime)
     assert (row.likes, row.reposts, row.replies) == (9, 2, 1)
     assert (row.author.handle, row.author.name, row.author.followers) == ("new", "New Name", 1200)
