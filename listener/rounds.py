@@ -20,6 +20,8 @@ from listener.walk import Walks, moment
 
 PAGE_ITEMS = 500
 """After so many items a fetch ends, and the next goes on."""
+LONGEST_REST = 86_400
+"""Seconds."""
 FIRST_LOOK = 86_400
 """Seconds back that a new source looks."""
 
@@ -130,7 +132,8 @@ class Rounds:
         return None
 
     def _rest(self, failed: RetryLater | None) -> datetime | None:
-        asked = self._context.clock.now() + timedelta(seconds=failed.after) if failed and failed.after else None
+        seconds = min(failed.after or 0, LONGEST_REST) if failed else 0
+        asked = self._context.clock.now() + timedelta(seconds=seconds) if seconds else None
         return max(filter(None, (asked, self._resting())), default=None)
 
     def _heard_to(self, at: Walks) -> datetime:

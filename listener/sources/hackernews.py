@@ -72,8 +72,10 @@ class HackerNews:
         return Page(tuple(found.values()), str(now), rejected=tuple(rejected), gaps=tuple(gaps))
 
     def recheck(self, ids: Sequence[str]) -> Page:
-        """Which of these items are gone, and how the others read now."""
-        found = {native_id: self._item(native_id) for native_id in ids}
+        """Which of these items are gone, and how the others read now. When all seem gone, it is the search that is."""
+        found = {native_id: self._item(native_id) for native_id in ids if native_id.isdecimal()}
+        if len(found) > 1 and not any(found.values()):
+            raise RetryLater(f"Hacker News' search says nothing of {len(found)} items that it had")
         mentions = {native_id: _mention(item) for native_id, item in found.items() if item}
         return Page(
             deleted=tuple(native_id for native_id, item in found.items() if item is None),
@@ -82,7 +84,8 @@ class HackerNews:
 
     def parents(self, ids: Sequence[str]) -> Page:
         """The items that these ids name, as far as they are still there."""
-        found = (_mention(item) for native_id in ids if (item := self._item(native_id)))
+        known = (native_id for native_id in ids if native_id.isdecimal())
+        found = (_mention(item) for native_id in known if (item := self._item(native_id)))
         return Page(tuple(one for one in found if isinstance(one, Mention)))
 
     def close(self) -> None:
@@ -121,7 +124,7 @@ class HackerNews:
         return body
 
     def _item(self, native_id: str) -> dict[str, Any] | None:
-        """One item, with its fields called as in a hit of the search; None if there is none."""
+        """One item, with its fields called as in a hit of the search; None if there is none, or nothing left of it."""
         if self._context.stop.is_set():
             raise RetryLater("stopping")
         response = self._get(f"items/{native_id}", {}, httpx2.codes.NOT_FOUND)
@@ -130,6 +133,8 @@ class HackerNews:
         item = _json(response)
         if not isinstance(item, dict) or str(item.get("id")) != native_id:
             raise GiveUp(_OTHER_FORM)
+        if item.get("author") is None:
+            return None
         text = "comment_text" if item.get("type") == "comment" else "story_text"
         return item | {"objectID": native_id, text: item.get("text")}
 

@@ -25,7 +25,7 @@ import requests
 from core.errors import BadInput, GiveUp, RetryLater
 from core.types import Access, Page, Permission, Rejected
 from listener.http import retry_after
-from listener.markup import plain_text
+from listener.reddit_errors import look_for_error, number, signed_out, words
 from listener.reddit_things import FULLNAME, hear
 from listener.rounds import Heard, Refused, Rounds
 from listener.source import Context, Field
@@ -124,6 +124,7 @@ class Reddit:
     )
     recheck_seconds: ClassVar[float] = 43_200
     recheck_ids: ClassVar[int] = PAGE
+    parent_ids: ClassVar[int] = PAGE
     patience: ClassVar[float] = 20
     """Seconds that any one answer may take to begin, or to go on."""
 
@@ -167,6 +168,14 @@ class Reddit:
         heard.deleted |= dict.fromkeys(self._look_at(missing, heard))
         heard.mentions.clear()
         return heard.page(rest_until=self._resting(), credentials=self._renewed)
+
+    def parents(self, ids: Sequence[str]) -> Page:
+        """The comments and submissions that these ids name, as far as they are still there."""
+        heard = Heard()
+        self._look_at([one for one in ids if FULLNAME.fullmatch(one)], heard)
+        return Page(
+            tuple((heard.mentions | heard.edited).values()), rest_until=self._resting(), credentials=self._renewed
+        )
 
     def close(self) -> None:
         """Close the connections."""
@@ -236,14 +245,14 @@ class Reddit:
         """The JSON that Reddit answers with: one request, and one for a token where there is none."""
         try:
             body = self._reddit().request(method="GET", path=path, params=dict(params))
-            _look_for_error(body)
+            look_for_error(body)
         except _TokenRefused as error:
             self._signed_in, self._tokens_refused = None, self._tokens_refused + 1
             if self._tokens_refused > 1:
                 raise GiveUp(f"Reddit refuses even a new token: {error}") from error
             raise
         except prawcore.OAuthException as error:
-            raise GiveUp(_signed_out(str(error))) from error
+            raise GiveUp(signed_out(str(error))) from error
         except (prawcore.PrawcoreException, KeyError, TypeError, ValueError, AttributeError) as error:
             raise RetryLater(f"Reddit answered something that cannot be read: {error!r}") from error
         self._tokens_refused = 0
@@ -273,8 +282,8 @@ class Reddit:
 
     def _judge(self, response: requests.Response) -> None:
         """Nothing for a success, an error for everything else. The limits' headers end here: prawcore would sleep."""
-        reset = _number(response.headers.pop("x-ratelimit-reset", None))
-        remaining = _number(response.headers.pop("x-ratelimit-remaining", None))
+        reset = number(response.headers.pop("x-ratelimit-reset", None))
+        remaining = number(response.headers.pop("x-ratelimit-remaining", None))
         if remaining is not None and remaining < 1 and reset is not None:
             self._rest_until = self._context.clock.now() + timedelta(seconds=reset)
         signing_in = (response.url or "").endswith(_TOKEN_PATH)
@@ -282,15 +291,15 @@ class Reddit:
             if signing_in:
                 self._note_token(response)
             return
-        said = f"Reddit answered {response.status_code}: {_words(response)}"
+        said = f"Reddit answered {response.status_code}: {words(response)}"
         if response.status_code in (408, 425, 429) or response.status_code >= 500:
-            asked = _number(response.headers.get("retry-after"))
+            asked = number(response.headers.get("retry-after"))
             after = (
                 asked if asked is not None else retry_after(httpx2.Headers(response.headers), self._context.clock.now())
             )
             raise RetryLater(said, reset if after is None else after)
         if signing_in:
-            raise GiveUp(_signed_out(said))
+            raise GiveUp(signed_out(said))
         raise _TokenRefused(said, 1) if response.status_code == 401 else Refused(said)
 
     def _note_token(self, response: requests.Response) -> None:
@@ -343,54 +352,6 @@ def _listed(body: Any) -> tuple[list[Any], str | None]:
     if not isinstance(data, dict) or not isinstance(data.get("children"), list):
         raise RetryLater(f"Reddit answered something that is no listing: {str(body)[:80]}")
     return data["children"], str(data.get("after") or "") or None
-
-
-def _look_for_error(body: Any) -> None:
-    """Reddit says some errors inside a 200."""
-    if not isinstance(body, dict):
-        raise TypeError(str(body)[:80])
-    errors = (body.get("json") or {}).get("errors") or ()
-    if errors:
-        said = "; ".join(" ".join(str(part) for part in error if part) for error in errors)
-        if any(error[0] == "RATELIMIT" for error in errors):
-            raise RetryLater(f"Reddit: {said}", _asked_seconds(said))
-        raise Refused(f"Reddit: {said}")
-    code = body.get("error")
-    if code is not None and "data" not in body:
-        said = f"Reddit: {body.get('message') or code}"
-        raise RetryLater(said) if code == 429 or str(code).startswith("5") else Refused(said)
-
-
-def _asked_seconds(said: str) -> float | None:
-    """Of "try again in 9 minutes"."""
-    found = re.search(r"(\d+) (millisecond|second|minute|hour)", said)
-    units = {"millisecond": 0.001, "second": 1.0, "minute": 60.0, "hour": 3600.0}
-    return int(found[1]) * units[found[2]] + 1 if found else None
-
-
-def _signed_out(said: str) -> str:
-    return (
-        f"Reddit no longer lets us sign in ({said}): look at the app and the account there, and enter client id, "
-        "secret and the account's password or refresh token anew"
-    )
-
-
-def _words(response: requests.Response) -> str:
-    """What an answer that is no success says, in words; its body may be JSON or a page of HTML."""
-    try:
-        body = response.json()
-        said = [str(body[part]) for part in ("message", "reason", "error", "explanation") if body.get(part)]
-        return ", ".join(said)[:200] or str(response.reason)
-    except (ValueError, AttributeError):
-        return " ".join(plain_text(response.text).split())[:200] or str(response.reason)
-
-
-def _number(header: str | None) -> float | None:
-    """The number that a header gives, such as "599.0"; None for anything else."""
-    try:
-        return max(0.0, float(header or ""))
-    except ValueError:
-        return None
 
 
 SOURCE = Reddit

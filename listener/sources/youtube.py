@@ -15,13 +15,11 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar
-from zoneinfo import ZoneInfo
 
 import httpx2
 
-from core.clock import Clock
 from core.errors import BadInput, GiveUp, RetryLater
 from core.types import Access, Page, Permission, Rejected
 from listener.http import retry_after
@@ -30,6 +28,7 @@ from listener.rounds import Heard, Refused, Rounds
 from listener.source import Context, Field
 from listener.walk import Walk, Walks
 from listener.youtube_comments import COMMENT_ID, hear
+from listener.youtube_quota import Quota, next_day
 
 PAGE = 100
 """Threads or replies that YouTube gives at a time."""
@@ -42,7 +41,6 @@ MOST_THREADS = 50_000
 """Threads of which we remember what replies they had."""
 MOST_RESTARTS = 3
 """How often a walk begins again because YouTube no longer knows where it was."""
-PACIFIC = ZoneInfo("America/Los_Angeles")
 
 _OF_CHANNEL = "allThreadsRelatedToChannelId"
 _CHANNEL = re.compile(r"(?:(?:https?://)?(?:www\.|m\.)?youtube\.com/)?(?:channel/)?(UC[\w-]{22}|@[\w.·-]{3,30})/?")
@@ -56,35 +54,6 @@ _LATER = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "processingFai
 
 class _PageGone(Exception):
     """YouTube no longer knows a page's token."""
-
-
-class _Quota:
-    """Units that may be used now: a fifth of a day's at once, and the others evenly over the day."""
-
-    def __init__(self, clock: Clock, units: int) -> None:
-        self._clock = clock
-        self._most = self._left = units / 5
-        self._a_second = (units - self._most) / 86_400
-        self._at = self._until = clock.now()
-        self.spent = 0
-
-    def spend(self) -> None:
-        """One unit."""
-        self._fill()
-        self._left -= 1
-        self.spent += 1
-
-    def rest_until(self) -> datetime | None:
-        """Until when to ask for nothing, because the units are spent: a minute at least."""
-        self._fill()
-        if self._left < 1 and self._until <= self._at:
-            self._until = self._at + timedelta(seconds=max(60, (1 - self._left) / self._a_second))
-        return self._until if self._until > self._at else None
-
-    def _fill(self) -> None:
-        now = self._clock.now()
-        self._left = min(self._most, self._left + (now - self._at).total_seconds() * self._a_second)
-        self._at = now
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +108,7 @@ class YouTube:
     reply: ClassVar[Permission] = Permission("hand", "Copy the text, open the comment on YouTube, and answer there.")
     recheck_seconds: ClassVar[float] = 64_800
     recheck_ids: ClassVar[int] = 50
+    parent_ids: ClassVar[int] = 50
     patience: ClassVar[float] = 20
     """Seconds that any one answer may take to begin, or to go on."""
 
@@ -146,7 +116,7 @@ class YouTube:
         """Raises BadInput for what cannot be a channel, a video or a number of units, or when there is neither."""
         self._context = context
         self._key, self._listings, units = _checked(context.settings)
-        self._quota = _Quota(context.clock, units)
+        self._quota = Quota(context.clock, units)
         self._rounds = Rounds(context, list(self._listings), self._quota.rest_until)
         self._ids: dict[str, str] = {}
         self._replies: dict[str, str] = {}
@@ -184,6 +154,13 @@ class YouTube:
         heard.deleted |= dict.fromkeys(self._look_at(missing, heard))
         heard.mentions.clear()
         return heard.page(rest_until=self._quota.rest_until(), spent=self._spent())
+
+    def parents(self, ids: Sequence[str]) -> Page:
+        """The comments that these ids name, as far as they are still there."""
+        heard = Heard()
+        self._look_at([one for one in ids if COMMENT_ID.fullmatch(one)], heard)
+        found = tuple((heard.mentions | heard.edited).values())
+        return Page(found, rest_until=self._quota.rest_until(), spent=self._spent())
 
     def close(self) -> None:
         """Close the connections."""
@@ -225,7 +202,7 @@ class YouTube:
         if at.again(name, walk, empty=not threads and bool(token or walk.anchor)):
             return
         mark = self._rounds.since(name, at)
-        for thread in threads:
+        for thread in {json.dumps(thread, sort_keys=True): thread for thread in threads}.values():
             self._take(thread, listing, walk, mark, heard)
         at.goes_on(name, walk, [token] if token else [])
 
@@ -346,18 +323,12 @@ def _refuse(response: httpx2.Response, now: datetime) -> None:
     if reason == "invalidPageToken":
         raise _PageGone(said)
     if reason in _SPENT:
-        raise RetryLater(said, (_next_day(now) - now).total_seconds())
+        raise RetryLater(said, (next_day(now) - now).total_seconds())
     if reason in _LATER or status in (408, 425, 429) or status >= 500:
         raise RetryLater(said, retry_after(response.headers, now))
     if reason in _CLOSED or status == 404:
         raise Refused(said)
     raise GiveUp(f"{said}: look at the key, and at what it is restricted to, in the Google Cloud console")
-
-
-def _next_day(now: datetime) -> datetime:
-    """The next midnight in California, when the units of a new day begin."""
-    there = now.astimezone(PACIFIC)
-    return (there + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _which(place: str) -> dict[str, str]:

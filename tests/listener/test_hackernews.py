@@ -173,6 +173,28 @@ def test_a_parent_that_is_there_is_found() -> None:
     assert [mention.native_id for mention in page.mentions] == ["17"]
 
 
+def test_of_a_deleted_item_an_empty_one_may_be_left() -> None:
+    left = json.dumps({"id": 18, "type": "comment", "author": None, "text": None}).encode()
+    recorded = items(RECORDED_ITEMS)
+    with (
+        loopback.http(lambda asked: loopback.Answer(body=left) if "18" in asked.path else recorded(asked)) as server,
+        hearing(server.url) as source,
+    ):
+        page = source.recheck(["17", "18", "../from-a-file"])
+        assert source.parents(["18", "../from-a-file"]).mentions == ()
+    assert page.deleted == ("18",)
+    assert {asked.path.rpartition("/")[2] for asked in server.asked} == {"17", "18"}
+
+
+def test_a_search_that_knows_of_nothing_deletes_nothing() -> None:
+    with (
+        loopback.http(lambda asked: loopback.Answer(404)) as server,
+        hearing(server.url) as source,
+        pytest.raises(RetryLater, match="nothing of 2 items"),
+    ):
+        source.recheck(["17", "18"])
+
+
 @pytest.mark.parametrize("answer", [loopback.Answer(429), loopback.Answer(500), loopback.Answer(200, b"<html>")])
 def test_an_item_that_cannot_be_asked_for_now_counts_as_nothing(answer: loopback.Answer) -> None:
     with loopback.http(lambda asked: answer) as server, hearing(server.url) as source, pytest.raises(RetryLater):

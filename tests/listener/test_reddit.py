@@ -460,6 +460,13 @@ def test_a_revoked_sign_in_says_what_to_enter_anew(site: Site, answer: Answer) -
     assert len(site.asked) == 1
 
 
+def test_a_recorded_refusal_of_a_token_is_tried_later(site: Site) -> None:
+    answer = emulator.recorded("TestSession.test_request__too__many_requests__without_retry_headers", tokens=True)[0]
+    site.faults.append(lambda _: Answer(answer["status"], json.dumps(answer["body"]).encode(), answer["headers"]))
+    with hearing(site) as source, pytest.raises(RetryLater, match="Reddit answered 429: Too Many Requests"):
+        source.fetch(None)
+
+
 @pytest.mark.parametrize("body", [b"{}", b"[]", b'{"access_token": "t"}', b"<html>"])
 def test_a_token_that_cannot_be_read_is_asked_for_later(site: Site, body: bytes) -> None:
     site.faults.append(lambda _: Answer(200, body))
@@ -529,6 +536,15 @@ def test_recorded_items_that_are_gone_are_known_by_their_look(site: Site) -> Non
     assert set(page.deleted) == {"t1_d7ltvl0", "t1_d7ltv34", "t3_5dec01", "t3_5dec70"}
     assert [mention.native_id for mention in page.edited] == ["t3_5dec04"]
     assert page.rejected == ()
+
+
+def test_what_a_comment_answers_is_given_while_it_is_there(site: Site) -> None:
+    site.post(SUBMISSIONS, submission(1, NOON), submission(2, NOON, edited=NOON), submission(3, NOON))
+    site.delete("t3_s3")
+    with hearing(site) as source:
+        page = source.parents(["t3_s1", "t3_s2", "t3_s3", "t1_none", "from-a-file"])
+    assert {mention.native_id for mention in page.mentions} == {"t3_s1", "t3_s2"}
+    assert (page.deleted, page.cursor) == ((), None)
 
 
 def test_an_answer_that_knows_of_nothing_deletes_nothing(site: Site) -> None:

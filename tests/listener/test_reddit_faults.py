@@ -83,8 +83,10 @@ def hearing(runtime: Runtime, clock: HeldClock, subreddits: str = "acme rockets"
             site.revoked = False
 
         place = Place(site, Mending(runtime, clock, "reddit", make, mend=mend, said="no longer lets us sign in"))
-        yield place
-        place.run.source.close()
+        try:
+            yield place
+        finally:
+            place.run.source.close()
 
 
 @pytest.mark.parametrize("seed", [1, 2])

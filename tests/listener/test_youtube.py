@@ -396,6 +396,14 @@ def test_what_we_hold_is_looked_at_again(site: Site, clock: HeldClock) -> None:
     assert (page.mentions, page.cursor, page.spent) == ((), None, {"unit": 2})
 
 
+def test_what_a_reply_answers_is_given_while_it_is_there(site: Site, clock: HeldClock) -> None:
+    site.post(VIDEO, *threads(1), comment(name(2), NOON, updatedAt="2026-11-20T12:30:00.000Z"))
+    with hearing(site, clock) as source:
+        page = source.parents([name(1), name(2), name(3), "from-a-file"])
+    assert {mention.native_id for mention in page.mentions} == {name(1), name(2)}
+    assert (page.deleted, page.spent) == ((), {"unit": 1})
+
+
 def test_an_answer_that_knows_of_nothing_deletes_nothing(site: Site, clock: HeldClock) -> None:
     with hearing(site, clock) as source, pytest.raises(RetryLater, match="nothing of 2 comments"):
         source.recheck([name(1), name(2)])

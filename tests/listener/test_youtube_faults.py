@@ -92,8 +92,10 @@ def hearing(runtime: Runtime, clock: HeldClock) -> Iterator[Place]:
             site.revoked = False
 
         place = Place(site, Mending(runtime, clock, "youtube", make, mend=mend, said="look at the key"))
-        yield place
-        place.run.source.close()
+        try:
+            yield place
+        finally:
+            place.run.source.close()
 
 
 @pytest.mark.parametrize("seed", [1, 2])

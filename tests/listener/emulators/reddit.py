@@ -30,10 +30,10 @@ KEYS = {
 }
 
 
-def recorded(test: str) -> list[Any]:
-    """The answers that were recorded in one test of praw or prawcore, without those that gave a token."""
+def recorded(test: str, *, tokens: bool = False) -> list[Any]:
+    """The answers that were recorded in one test of praw or prawcore, for a token or for all else."""
     exchanges = json.loads((DATA / f"{test}.json").read_text(encoding="utf-8"))
-    return [one["response"] for one in exchanges if "access_token" not in one["request"]["uri"]]
+    return [one["response"] for one in exchanges if tokens == ("access_token" in one["request"]["uri"])]
 
 
 def things(test: str, exchange: int = 0) -> list[dict[str, Any]]:
