@@ -33,6 +33,7 @@ def held(runtime: Runtime, checked_hours_ago: float, *, deleted: bool = False) -
 
 
 def test_nothing_was_forgotten_yet(agent: Visitor) -> None:
+    assert 'href="/deletions/"' in agent.get("/coverage/").text
     page = words(agent.get("/deletions/"))
     assert "No source has been heard yet." in page
     assert "Nothing has been forgotten yet." in page
