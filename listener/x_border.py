@@ -70,6 +70,13 @@ class Border(HTTPAdapter):
         self.response: requests.Response | None = None
         self._api, self._clock, self._timeouts = urlsplit(api_url.rstrip("/")), clock, timeouts
 
+    def session(self) -> requests.Session:
+        """A session of which every request goes through here."""
+        session = requests.Session()
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, self)
+        return session
+
     def is_x(self, url: str) -> bool:
         """Whether our token may be shown to the host of this address."""
         host = urlsplit(url).netloc

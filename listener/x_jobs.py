@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from core.errors import GiveUp, RetryLater
+from listener.chunks import chunks
 from listener.x_border import Conflict
 
 log = logging.getLogger(__name__)
 
 NAME = "ripplewatch"
+AT_ONCE = 100
+"""Posts that can be looked up in one request."""
 WAIT = 60.0
 """Seconds until a job is looked at again."""
 
@@ -38,6 +41,16 @@ class _Job:
     id: str
     download: str
     ids: frozenset[str] = frozenset()
+
+
+def latest(ids: Sequence[str], look_up: Callable[[Sequence[str]], dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Answers with these posts, and then with their latest versions: X gives the version that it is asked for."""
+    for part in chunks(ids, AT_ONCE):
+        answer = look_up(part)
+        yield answer
+        histories = [one.get("edit_history_tweet_ids") or [one["id"]] for one in answer.get("data") or ()]
+        if later := [history[-1] for history in histories if history[-1] not in part]:
+            yield look_up(later)
 
 
 class Jobs:

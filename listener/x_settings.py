@@ -11,6 +11,7 @@ from listener.source import Field
 
 MODES = ("stream", "search", "mentions")
 REPOSTS = ("count", "skip")
+PARENTS = ("skip", "read")
 _HANDLE = re.compile(r"@?[A-Za-z0-9_]{1,15}")
 _TOKEN = re.compile(r"[!-~]{10,500}")
 
@@ -37,6 +38,13 @@ FIELDS: tuple[Field, ...] = (
         required=False,
         example="count",
     ),
+    Field(
+        "parents",
+        "What replies answer",
+        "skip: it is not read. read: so that people see what a reply is about; each is billed as a post.",
+        required=False,
+        example="skip",
+    ),
 )
 
 
@@ -48,6 +56,7 @@ class Chosen:
     accounts: tuple[str, ...]
     mode: str
     reposts: bool
+    parents: bool
 
     @classmethod
     def read(cls, settings: Mapping[str, object]) -> Chosen:
@@ -59,8 +68,10 @@ class Chosen:
         if not handles or not all(_HANDLE.fullmatch(one) for one in handles):
             raise BadInput("Your accounts: enter one handle of X or more, separated by commas, as in acme, acmehelp")
         accounts = tuple(dict.fromkeys(one.lstrip("@").lower() for one in handles))
+        mode = _choice(settings, "mode", "How to listen", MODES)
         reposts = _choice(settings, "reposts", "Reposts", REPOSTS) == "count"
-        return cls(token, accounts, _choice(settings, "mode", "How to listen", MODES), reposts)
+        parents = _choice(settings, "parents", "What replies answer", PARENTS) == "read"
+        return cls(token, accounts, mode, reposts, parents)
 
 
 def _choice(settings: Mapping[str, object], name: str, label: str, choices: tuple[str, ...]) -> str:

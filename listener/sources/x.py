@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import queue
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ from core.types import Access, Page, Permission, Rejected, Span
 from listener.chunks import chunks
 from listener.source import Context, Field
 from listener.x_border import Border, Timeouts, json_of
-from listener.x_jobs import Jobs
+from listener.x_jobs import AT_ONCE, Jobs, latest
 from listener.x_polls import OVERLAP, Place, Poll, gap_page, next_page, page_of
 from listener.x_posts import FIELDS, Reader, answers_of
 from listener.x_rules import Asked, searches, stream_rules
@@ -46,8 +46,6 @@ HELD_LINES = 2_000
 MENTIONS_EVERY = 60.0
 CONNECT_EVERY = 20.0
 """Seconds: X takes 50 connections in a quarter of an hour."""
-AT_ONCE = 100
-"""Posts or rules in one request."""
 JUST_NOW = timedelta(seconds=10)
 """What was posted so long before the stream was opened may or may not come through it."""
 _ABILITIES = {
@@ -75,6 +73,7 @@ class X:
     silent_seconds: ClassVar[float | None] = None
     recheck_seconds: ClassVar[float] = 43_200
     recheck_ids: ClassVar[int] = 10_000
+    parent_ids: ClassVar[int] = AT_ONCE
     reply: ClassVar[Permission] = Permission(
         "hand",
         "X lets self-serve apps reply only where the author mentioned or quoted your account: copy the text, open the "
@@ -93,7 +92,7 @@ class X:
         self._unheard_said = False
         self._border = Border(context.process.x_api_url, self._clock, self._timeouts)
         self._client = tweepy.Client(chosen.token, return_type=requests.Response)
-        self._client.session = _session(self._border)
+        self._client.session = self._border.session()
         self._reader, self._jobs = Reader(), Jobs(self._call, self._move)
         self._stream: _Stream | None = None
         self._ended = "the stream was not open"
@@ -125,9 +124,17 @@ class X:
         """What X has deleted of these, and how edited ones read now. RetryLater while X is at work on it."""
         found = self._jobs.actions(ids)
         deleted = tuple(one for one, action in found.items() if action == "delete")
-        heard = self._reader.read(self._latest([one for one, action in found.items() if action == "rehydrate"]))
-        page = page_of(heard, "posts")
+        edited = [one for one, action in found.items() if action == "rehydrate"]
+        page = page_of(self._reader.read(latest(edited, self._look_up)), "posts")
         return replace(page, mentions=(), edited=(*page.edited, *page.mentions), deleted=deleted, events={}, reposts={})
+
+    def parents(self, ids: Sequence[str]) -> Page:
+        """The posts with these ids, if whoever set the source up wants to pay for them."""
+        known = [one for one in ids if one.isascii() and one.isdecimal()]
+        if not known or not self._chosen.parents or self._context.mentions_only:
+            return Page()
+        page = page_of(self._reader.read([self._look_up(known)]), "posts")
+        return Page((*page.mentions, *page.edited), spent=page.spent)
 
     def access(self) -> Access:
         """Whose mentions we read, and what the app may do, by asking for profiles, rules, jobs and usage."""
@@ -247,14 +254,8 @@ class X:
             raise GiveUp(f"X knows no account @{', @'.join(sorted(missing))}. Mend the accounts of this source")
         return users
 
-    def _latest(self, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """These posts, and then their latest versions: X answers with the version that it is asked for."""
-        for part in chunks(ids, AT_ONCE):
-            answer = json_of(self._client.get_tweets(list(part), **FIELDS))
-            yield answer
-            histories = [one.get("edit_history_tweet_ids") or [one["id"]] for one in answer.get("data") or ()]
-            if later := [history[-1] for history in histories if history[-1] not in part]:
-                yield json_of(self._client.get_tweets(later, **FIELDS))
+    def _look_up(self, ids: Sequence[str]) -> dict[str, Any]:
+        return json_of(self._client.get_tweets(list(ids), **FIELDS))
 
     def _call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         response = self._client.request(method, path, **more)
@@ -276,7 +277,7 @@ class _Stream(tweepy.StreamingClient):  # type: ignore[misc]
 
     def __init__(self, token: str, border: Border, clock: Clock) -> None:
         super().__init__(token, return_type=requests.Response, max_retries=0, daemon=True)
-        self.session = _session(border)
+        self.session = border.session()
         self.reason = ""
         self._failure: Exception | None = None
         self._done = False
@@ -383,13 +384,6 @@ def _keep_rules(stream: _Stream, texts: Sequence[str]) -> tuple[Rejected, ...]:
     return tuple(
         Rejected(f"rule {str(one.get('value'))[:80]!r}", str(one.get("details") or one.get("title"))) for one in refused
     )
-
-
-def _session(border: Border) -> requests.Session:
-    session = requests.Session()
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, border)
-    return session
 
 
 def _time(seconds: float) -> datetime:

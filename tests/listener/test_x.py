@@ -290,6 +290,7 @@ def test_an_account_that_x_does_not_know_pauses_the_source_by_name(make: Callabl
         ({"accounts": " , "}, "Your accounts"),
         ({"mode": "firehose"}, "How to listen"),
         ({"reposts": "some"}, "Reposts"),
+        ({"parents": "all"}, "What replies answer"),
     ],
 )
 def test_a_wrong_setting_is_named(make: Callable[..., X], settings: dict[str, str], said: str) -> None:
@@ -313,6 +314,19 @@ def test_access_says_what_the_app_may_not_do_in_the_words_of_x(make: Callable[..
     assert "not enrolled" in stream
     assert "deleted" in jobs
     assert "ship*" in query
+
+
+def test_what_a_reply_answers_is_read_where_that_is_wanted_and_paid_for(
+    make: Callable[..., X], platform: emulator.X
+) -> None:
+    parents = [platform.post(f"what it is about {number}") for number in range(2)]
+    asked = len(platform.asked)
+    assert make().parents(parents) == make(parents="read", mentions_only=True).parents(parents) == Page()
+    assert len(platform.asked) == asked
+    page = make(parents="read").parents([*parents, "5", "at://no/id/of/x"])
+    assert sorted(one.native_id for one in page.mentions) == sorted(parents)
+    assert page.spent == {"post_read": 2, "user_read": 1}
+    assert page.cursor is None
 
 
 def test_a_search_that_x_refuses_stops_nothing_else_and_is_a_gap_until_x_takes_it(
