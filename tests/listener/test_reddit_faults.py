@@ -72,12 +72,14 @@ class Place:
 
 
 @contextmanager
-def hearing(runtime: Runtime, clock: HeldClock, subreddits: str = "acme rockets") -> Iterator[Place]:
+def hearing(
+    runtime: Runtime, clock: HeldClock, subreddits: str = "acme rockets", kind: type[Reddit] = Reddit
+) -> Iterator[Place]:
     with emulator.reddit() as site:
         process = Settings(reddit_url=site.url, reddit_oauth_url=site.url)
 
         def make() -> Reddit:
-            return Impatient(Context(KEYS | {"subreddits": subreddits}, process, clock))
+            return kind(Context(KEYS | {"subreddits": subreddits}, process, clock))
 
         def mend() -> None:
             site.revoked = False
@@ -92,7 +94,7 @@ def hearing(runtime: Runtime, clock: HeldClock, subreddits: str = "acme rockets"
 @pytest.mark.parametrize("seed", [1, 2])
 def test_whatever_goes_wrong_every_item_is_stored_once(sqlite_runtime: Runtime, clock: HeldClock, seed: int) -> None:
     chance = random.Random(seed)
-    with hearing(sqlite_runtime, clock) as place:
+    with hearing(sqlite_runtime, clock, kind=Impatient) as place:
         site, run = place.site, place.run
         for path in PATHS:
             place.post(path, 40)

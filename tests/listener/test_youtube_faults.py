@@ -81,12 +81,12 @@ class Place:
 
 
 @contextmanager
-def hearing(runtime: Runtime, clock: HeldClock) -> Iterator[Place]:
+def hearing(runtime: Runtime, clock: HeldClock, kind: type[YouTube] = YouTube) -> Iterator[Place]:
     with emulator.youtube() as site:
         settings = {"api_key": KEY, "channels": CHANNEL, "videos": " ".join(PLACES[1:]), "units": "1000000"}
 
         def make() -> YouTube:
-            return Impatient(Context(settings, Settings(youtube_api_url=site.url), clock))
+            return kind(Context(settings, Settings(youtube_api_url=site.url), clock))
 
         def mend() -> None:
             site.revoked = False
@@ -101,7 +101,7 @@ def hearing(runtime: Runtime, clock: HeldClock) -> Iterator[Place]:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_whatever_goes_wrong_every_comment_is_stored_once(sqlite_runtime: Runtime, clock: HeldClock, seed: int) -> None:
     chance = random.Random(seed)
-    with hearing(sqlite_runtime, clock) as place:
+    with hearing(sqlite_runtime, clock, Impatient) as place:
         site, run = place.site, place.run
         for where in PLACES:
             place.post(where, 40)
