@@ -280,7 +280,7 @@ class _Stream(tweepy.StreamingClient):  # type: ignore[misc]
         self.session = border.session()
         self.reason = ""
         self._failure: Exception | None = None
-        self._done = False
+        self._done = self._closed = False
         self._border, self._clock = border, clock
         self._lines: queue.Queue[tuple[datetime, bytes] | None] = queue.Queue(HELD_LINES)
 
@@ -317,6 +317,7 @@ class _Stream(tweepy.StreamingClient):  # type: ignore[misc]
 
     def close(self) -> None:
         """End it, whatever it and whoever reads it are waiting for."""
+        self._closed = True
         self._end("stopping")
         with suppress(queue.Full):
             self._lines.put_nowait(None)
@@ -362,7 +363,8 @@ class _Stream(tweepy.StreamingClient):  # type: ignore[misc]
         self.reason, self.running = self.reason or reason, False
 
     def _put(self, line: bytes) -> None:
-        """Waits while nobody takes anything, and X waits with us."""
+        """Waits while nobody takes anything, and X waits with us. A thread that began after its end was called ends."""
+        self.running = self.running and not self._closed
         while self.running:
             with suppress(queue.Full):
                 self._lines.put((self._clock.now(), line), timeout=0.2)
