@@ -66,6 +66,12 @@ def hearing(
     )
 
 
+def key_ends(source: Source) -> datetime | None:
+    """When its key ends, or has ended; None if no end is known. One that has worked since was renewed."""
+    worked = source.expires_at and source.last_ok_at and source.last_ok_at > source.expires_at
+    return None if worked else source.expires_at
+
+
 def _stopped(source: Source, now: datetime, level: Level) -> Hearing | None:
     """What keeps it from being heard at all."""
     if not source.active or source.state == "off":
@@ -102,10 +108,9 @@ def _lost(source: Source, now: datetime, rate: Rate | None, open_gaps: int, cana
     if silent := _silent(source, now):
         what, since = silent
         return Hearing("red", f"Silent since {words.at(since, now)}{what}, where something always comes.", then=gap)
-    if source.expires_at and source.expires_at <= now:
-        return Hearing(
-            "red", f"Its key {words.expiry(source.expires_at, now)}.", then="Enter a new one.", settings=True
-        )
+    ends = key_ends(source)
+    if ends and ends <= now:
+        return Hearing("red", f"Its key {words.expiry(ends, now)}.", then="Enter a new one.", settings=True)
     if canary:
         return Hearing("red", f"Hearing, but {canary}.")
     if rate and rate.far_below:
@@ -119,8 +124,9 @@ def _watched(source: Source, now: datetime, level: Level) -> Hearing | None:
         return Hearing("amber", "Just added, nothing heard yet.")
     if source.heard_to and now - source.heard_to > max(_LATE, 2 * _pace(source.kind)[0]):
         return Hearing("amber", f"Behind by {words.span((now - source.heard_to).total_seconds())}, and catching up.")
-    if source.expires_at and source.expires_at - now < EXPIRES_SOON:
-        says = f"Hearing, but its key {words.expiry(source.expires_at, now)}."
+    ends = key_ends(source)
+    if ends and ends - now < EXPIRES_SOON:
+        says = f"Hearing, but its key {words.expiry(ends, now)}."
         return Hearing("amber", says, then="Enter a new one.", settings=True)
     return Hearing("amber", _LEFT_OUT[level]) if level in _LEFT_OUT else None
 

@@ -121,11 +121,13 @@ def add(db: Session, runtime: Runtime, given: SourceForm, access: Access | None 
 
 def change(runtime: Runtime, row: Source, given: SourceForm, access: Access | None = None) -> None:
     """Give a source these settings. Its cursor, its history and its mentions stay, and it goes on from there."""
-    row.name, row.brand_id, row.budget = given.name, given.brand_id, given.budget
-    row.settings = given.settings
-    if given.secrets != _known(runtime, row):
-        row.credentials = seal(runtime.settings, given.secrets) if given.secrets else None
+    known, before = _known(runtime, row), row.settings or {}
+    entered_before = {name: value for name, value in known.items() if name in _secret_names(given.kind)}
+    row.name, row.brand_id, row.budget, row.settings = given.name, given.brand_id, given.budget, given.settings
+    if given.settings != before or given.secrets != entered_before:
         row.account = row.expires_at = None  # until the platform is asked again
+        if given.secrets != known:  # what the platform gave us for other settings is of no use for these
+            row.credentials = seal(runtime.settings, given.secrets) if given.secrets else None
     if access:
         row.account, row.expires_at = access.account, access.expires_at
     if row.active:
@@ -144,6 +146,10 @@ def kept_since(runtime: Runtime, row: Source | None, given: SourceForm | None) -
     if row and row.credentials:
         kept |= dict.fromkeys(_known(runtime, row), sealed_at(row.credentials))
     return kept | dict.fromkeys(entered(runtime, row, given) if given else ())
+
+
+def _secret_names(kind: str) -> set[str]:
+    return {asked.name for asked in source.load(kind).fields if asked.secret}
 
 
 def _known(runtime: Runtime, row: Source) -> dict[str, str]:

@@ -59,7 +59,8 @@ SILENT = "Silent since 12:05 UTC, where something always comes."
             "Silent since 19 Nov, 12:30 UTC (posts), where something always comes.",
         ),
         ({"last_events": {}, "last_event_at": minutes(25)}, "red", SILENT),
-        ({"expires_at": minutes(60 * 5)}, "red", "Its key expired 5 hours ago."),
+        ({"expires_at": minutes(60 * 5), "last_ok_at": minutes(301)}, "red", "Its key expired 5 hours ago."),
+        ({"expires_at": minutes(60 * 5)}, "green", NORMAL),  # it has worked since: it was renewed
         ({"last_ok_at": None}, "amber", "Just added, nothing heard yet."),
         ({"heard_to": minutes(125)}, "amber", "Behind by 2 h, and catching up."),
         ({"expires_at": minutes(-60 * 24 * 6.5)}, "amber", "Hearing, but its key expires in 6 days."),

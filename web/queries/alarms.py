@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, defer
 from core.tables import Case, Source, Switch
 from listener import budget
 from web import words
-from web.hearing import URGENCY, Hearing, hearing
+from web.hearing import URGENCY, Hearing, hearing, key_ends
 
 EXPIRES = timedelta(days=3)
 """So long before a key ends every page says so."""
@@ -75,8 +75,9 @@ def _trouble(source: Source, level: budget.Level, moment: datetime) -> Trouble |
     if level == budget.Level.NOTHING:
         until = words.day(budget.next_month(moment))
         return Trouble(source.id, source.name, f"has used up its budget: nothing is read until {until}.")
-    if source.expires_at and source.expires_at - moment <= EXPIRES:
-        says = f"needs a new key: this one {words.expiry(source.expires_at, moment)}."
+    ends = key_ends(source)
+    if ends and ends - moment <= EXPIRES:
+        says = f"needs a new key: this one {words.expiry(ends, moment)}."
         return Trouble(source.id, source.name, says, coming=True)
     return None
 

@@ -17,7 +17,7 @@ from core.tables import Canary, Gap, Mention, Source, SourceHour, Spending
 from listener import budget, rates
 from listener.canary import LOST_AFTER
 from web import words
-from web.hearing import URGENCY, Hearing, hearing
+from web.hearing import URGENCY, Hearing, hearing, key_ends
 from web.past_hours import Hours, PastHours
 
 STRIP = timedelta(days=7)
@@ -53,6 +53,11 @@ class Heard:
     gaps: Sequence[Gap]
     cost: Cost | None
     canary: Canary | None
+
+    @property
+    def key_ends(self) -> datetime | None:
+        """When its key ends, as far as that is known."""
+        return key_ends(self.source)
 
     @property
     def open_gaps(self) -> list[Gap]:
