@@ -109,12 +109,16 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a platform says of our credentials: who we are there, what we may and may not do, and until when."""
+    """What a platform says of our credentials: who we are there, what we may and may not do, and until when.
+
+    `credentials` are secret settings that it has renewed because we asked; they replace those that we hold.
+    """
 
     account: str
     may: tuple[str, ...] = ()
     may_not: tuple[str, ...] = ()
     expires_at: datetime | None = None
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from core.errors import GiveUp
 from core.secrets import seal
 from core.tables import Brand, Source
 from core.types import Access
-from listener.settings import whole
+from listener.settings import renew, whole
 from listener.source import Source as Kind
 from listener.source import kinds, load
 from web import connection, current, source_form
@@ -95,6 +95,7 @@ def test(source_id: int) -> ResponseReturnValue:
             known = by_id(db, source_id)
             if known.credentials == row.credentials:
                 known.account, known.expires_at = answer.access.account, answer.access.expires_at
+                renew(runtime.settings, known, answer.access.credentials)
     if current.wants_fragment():
         return render_template("sources/_tested.html", answer=answer)
     return page_of(source_id, answer=answer)

@@ -156,7 +156,8 @@ class Reddit:
             account = f"app {self._set['client_id']}, without an account"
         granted = self._scopes if self._has_account or "*" not in self._scopes else frozenset({"read"})
         may = tuple(words for scope, words in _SCOPES.items() if scope in granted or "*" in granted)
-        return Access(account, may, tuple(words for words in _SCOPES.values() if words not in may))
+        may_not = tuple(words for words in _SCOPES.values() if words not in may)
+        return Access(account, may, may_not, credentials=self._renewed)
 
     def recheck(self, ids: Sequence[str]) -> Page:
         """Which are deleted, removed or without an author, and those that were edited. Twice missing is deleted."""

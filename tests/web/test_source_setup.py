@@ -18,10 +18,11 @@ from core.secrets import seal, sealed_at, unseal
 from core.tables import Gap, Source
 from listener.prices import PRICES
 from listener.source import Context, Field, kinds, load
+from tests.listener.emulators.reddit import KEYS, reddit
 from tests.loopback import Answer, Asked, http
 from tests.web.stories import add_brand, add_source
 from tests.web.visitor import Visitor, words
-from web import source_form
+from web import create_app, source_form
 
 GOOD, BAD = "good-token-31415", "bad-token-27182"
 HEADERS = {"Content-Type": "application/json"}
@@ -196,6 +197,19 @@ def test_the_key_of_a_source_is_tested_and_the_answer_remembered(admin: Visitor,
     assert _row(admin.runtime).account == f"@hawkweed@{server.removeprefix('http://')}"
     part = admin.post(f"/sources/{number}/test", HX_Request="true", HX_Request_Type="partial")
     assert "<html" not in part.text
+
+
+def test_a_key_that_a_platform_renews_while_it_is_tested_is_kept(sqlite_runtime: Runtime) -> None:
+    with reddit() as site:
+        site.new_refresh_token = "new"
+        places = {"reddit_url": site.url, "reddit_oauth_url": site.url}
+        runtime = replace(sqlite_runtime, settings=sqlite_runtime.settings.model_copy(update=places))
+        keys = {"client_secret": KEYS["client_secret"], "refresh_token": "old"}
+        about = {"settings": {"client_id": KEYS["client_id"]}, "credentials": seal(runtime.settings, keys)}
+        number = add_source(runtime, "reddit", "Reddit", **about)
+        page = words(Visitor(create_app(runtime), runtime).sign_in("admin").post(f"/sources/{number}/test"))
+    assert "Reddit knows us as u/" in page
+    assert unseal(runtime.settings, _row(runtime).credentials) == keys | {"refresh_token": "new"}
 
 
 def test_keys_that_nobody_can_decrypt_any_more_are_asked_for_again(admin: Visitor, server: str) -> None:
