@@ -12,6 +12,7 @@ from core.clock import HeldClock
 from core.errors import BadInput, GiveUp, RetryLater
 from core.types import Mention, Page, Span
 from listener.sources.x import X
+from listener.x_posts import time_of
 from tests.listener.emulators import x as emulator
 from tests.listener.emulators import x_source
 from tests.listener.emulators.x import problem
@@ -129,6 +130,8 @@ def test_all_pages_are_followed_with_one_since_id_and_what_is_posted_meanwhile_c
     assert len({one.one("since_id") for one in platform.asked[asked:]}) == 1
     clock.advance(60)
     assert "@acme meanwhile" in texts(*round_of(source, pages[-1].cursor))
+    newest = first.mentions[0].created_at
+    assert newest - time_of(platform.asked[-1].one("since_id")) <= timedelta(minutes=1, seconds=1)
 
 
 def test_what_becomes_findable_late_is_still_heard(
@@ -139,6 +142,17 @@ def test_what_becomes_findable_late_is_still_heard(
     cursor = round_of(source)[-1].cursor
     platform.post("@acme late in the index", at=clock.now() - timedelta(seconds=40))
     assert texts(*round_of(source, cursor)) == ["@acme late in the index", "@acme new"]
+
+
+def test_where_the_clocks_differ_by_minutes_nothing_is_passed_over(
+    make: Callable[..., X], platform: emulator.X, clock: HeldClock
+) -> None:
+    source = make()
+    cursor = round_of(source)[-1].cursor
+    clock.advance(7_200)
+    cursor = round_of(source, cursor)[-1].cursor
+    platform.post("@acme by a clock that is slow", at=clock.now() - timedelta(minutes=10))
+    assert texts(*round_of(source, cursor)) == ["@acme by a clock that is slow"]
 
 
 def test_an_empty_page_with_a_next_token_is_not_the_end(make: Callable[..., X], platform: emulator.X) -> None:

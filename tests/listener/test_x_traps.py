@@ -15,6 +15,7 @@ from core.log import redact
 from core.settings import Settings
 from listener.source import Context
 from listener.sources.x import X
+from listener.x_border import Border
 from tests import loopback
 from tests.listener.emulators import faults, x_source
 from tests.listener.emulators import x as emulator
@@ -145,6 +146,17 @@ def test_after_an_end_it_connects_again_at_once_and_we_do_not(world: World, how:
         source.fetch(cursor)
     assert caught.value.after == 20
     assert world.platform.paths().count(f"GET {STREAM}") == 1
+
+
+def test_whatever_it_does_a_stream_is_asked_for_once_only(world: World, clock: HeldClock) -> None:
+    world.platform.rules = {"1": {"id": "1", "value": "#acme", "tag": ""}}
+    session = Border(world.platform.url, clock, PATIENT).session()
+    headers = {"Authorization": f"Bearer {emulator.TOKEN}"}
+    with session.get(f"https://api.twitter.com{STREAM}", headers=headers, stream=True) as response:
+        assert response.status_code == 200
+        with pytest.raises(RetryLater):
+            session.get(f"https://api.twitter.com{STREAM}", headers=headers, stream=True)
+    session.close()
 
 
 def test_it_follows_redirects_and_we_do_not_carry_our_token_elsewhere(world: World) -> None:
