@@ -126,6 +126,7 @@ def change(runtime: Runtime, row: Source, given: SourceForm, access: Access | No
     row.name, row.brand_id, row.budget, row.settings = given.name, given.brand_id, given.budget, given.settings
     if given.settings != before or given.secrets != entered_before:
         row.account = row.expires_at = None  # until the platform is asked again
+        row.last_events = {}  # and other collections may be heard, of which another is missed
         if given.secrets != known:  # what the platform gave us for other settings is of no use for these
             row.credentials = seal(runtime.settings, given.secrets) if given.secrets else None
     if access:

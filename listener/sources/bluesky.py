@@ -172,6 +172,7 @@ class Bluesky:
             stream = self._stream = self._open(known.place)
         self._cursor = ""  # should this fail halfway, the stream has to go back
         heard = Heard(self._collections, since=known.counted)
+        heard.events.update({NAMES[one]: 0 for one in self._collections})  # so that one that never comes is missed
         notified = self._notifications(known.notified, heard)
         self._hear(stream, heard)
         now = Cursor(stream.place(), max(known.counted, heard.counted), notified)
@@ -313,6 +314,7 @@ class Bluesky:
             posts=part.posts + heard.events["posts"],
             lacks=lacks[0] if lacks else part.lacks,
         )
+        heard.events.clear()  # what a replay brings is no sign that the stream lives
         if ended:
             self._end_replay()
             return self._after_replay(gap, part, heard)

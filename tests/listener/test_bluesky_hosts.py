@@ -234,6 +234,7 @@ def test_a_gap_is_replayed_while_the_hosts_keep_it(host: Host, clock: HeldClock)
         pages = whole_gap(source, gap(1))
     assert heard(pages) == {str(number) for number in range(3_000)}
     assert pages[-1].gaps == ()
+    assert not any(page.events for page in pages)
     assert len(pages) > 1
     assert len(host.asked) == 1
 
