@@ -122,6 +122,7 @@ def test_all_pages_are_followed_with_one_since_id_and_what_is_posted_meanwhile_c
     clock.advance(600)
     for number in range(250):
         platform.post(f"@acme number {number}")
+        clock.advance(2)
     asked = len(platform.asked)
     first = source.fetch(cursor)
     platform.post("@acme meanwhile")
