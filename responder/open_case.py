@@ -3,8 +3,10 @@
 One batch:
 
 1. Take the mentions that have waited longest and read what is known of them.
-2. Suggest replies to those that need a person (notice.needs_person).
-3. In one transaction decide for each: it joins the open case of its author or its thread, or it becomes a case of
+2. Leave out what is probably not about the brand: it is kept apart, where a person can bring it back
+   (sentiment/relevance.py). What speaks to us, or answers us, is always about us.
+3. Suggest replies to those that need a person (notice.needs_person).
+4. In one transaction decide for each: it joins the open case of its author or its thread, or it becomes a case of
    its own, or nothing. Cases, drafts and the list of what still waits change together.
 
 What joins raises the case's priority and wakes it if it is snoozed. What an author writes after our reply is a new
@@ -43,7 +45,8 @@ from responder.permission import permission_for
 from responder.sla import first_reply_due
 from responder.states import Change, move_all
 from responder.triage import priority
-from sentiment import judge
+from sentiment import judge, relevance
+from sentiment.relevance import UNLIKELY, Filters
 
 log = logging.getLogger(__name__)
 
@@ -61,10 +64,10 @@ def work(runtime: Runtime) -> int:
     with runtime.db.read() as db:
         if not waiting.any_for(db, runtime.clock, STAGE):
             return 0
-    return open_cases(runtime, _drafter(runtime.settings))
+    return open_cases(runtime, _drafter(runtime.settings), filters=_filters(runtime.settings))
 
 
-def open_cases(runtime: Runtime, drafter: Drafter, limit: int = BATCH) -> int:
+def open_cases(runtime: Runtime, drafter: Drafter, limit: int = BATCH, filters: Filters | None = None) -> int:
     """Look at no more than `limit` mentions; gives how many. Raises ItemsSetAside when some were set aside."""
     clock = runtime.clock
     with runtime.db.claim() as claimed:
@@ -73,9 +76,11 @@ def open_cases(runtime: Runtime, drafter: Drafter, limit: int = BATCH) -> int:
             return 0
         notices = notice.read(claimed, ids)
         plans, failures = _plans(notices, clock.now())
+        plans, unlikely = _apart(claimed, plans, filters)
         plans = _with_suggestions(claimed, plans, drafter)
         with runtime.db.settle(claimed) as db:
             ours = _ours(db, ids)
+            relevance.store(db, {which: score for which, score in unlikely.items() if which[0] in ours})
             failures = {one: error for one, error in failures.items() if one in ours}
             failures |= _decide(db, clock, [plan for plan in plans if plan.notice.id in ours])
             done = _finished(db, ours, {one.id for one in notices})
@@ -86,6 +91,17 @@ def open_cases(runtime: Runtime, drafter: Drafter, limit: int = BATCH) -> int:
     if failures:
         raise ItemsSetAside(STAGE, len(failures))
     return len(done)
+
+
+@functools.cache
+def _filters(settings: Settings) -> Filters | None:
+    """The process's filters, where its model can embed."""
+    try:
+        embed = getattr(judge.loaded(settings), "embed", None)
+    except RipplewatchError as error:
+        log.warning("every mention counts as being about its brand: %s", error)
+        return None
+    return Filters(embed) if embed else None
 
 
 @functools.cache
@@ -119,6 +135,29 @@ def _plan(one: Notice, now: datetime) -> Plan | None:
     permission = permission_for(one.source_kind, one.platform)
     needed = notice.needs_person(one, direct=direct)
     return Plan(one, brand, one.facts(now, direct=direct), needed, permission)
+
+
+def _apart(
+    db: Session, plans: Sequence[Plan], filters: Filters | None
+) -> tuple[list[Plan], dict[tuple[int, int], float]]:
+    """The plans, where what is probably not about the brand needs nobody; and how it scored, by mention and brand."""
+    wanted = {(plan.notice.id, plan.brand.id): plan for plan in plans if plan.needed and not plan.facts.direct}
+    if filters is None or not wanted:
+        return list(plans), {}
+    for said in relevance.brought_back(db, [mention_id for mention_id, _ in wanted]):
+        wanted.pop(said, None)
+    unlikely: dict[tuple[int, int], float] = {}
+    for brand_id in sorted({brand_id for _, brand_id in wanted}):
+        of_brand = [which for which in wanted if which[1] == brand_id]
+        try:
+            scores = filters.scores(db, brand_id, [wanted[which].notice.text for which in of_brand])
+        except Exception:
+            log.exception("whether %d mentions are about their brand could not be told", len(of_brand))
+            continue
+        if scores:
+            unlikely |= {which: score for which, score in zip(of_brand, scores, strict=True) if score < UNLIKELY}
+    apart = [replace(one, needed=False) if (one.notice.id, one.brand.id) in unlikely else one for one in plans]
+    return apart, unlikely
 
 
 def _with_suggestions(db: Session, plans: Sequence[Plan], drafter: Drafter) -> list[Plan]:

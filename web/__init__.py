@@ -24,6 +24,7 @@ from web import (
     shell,
     source_setup,
     sources,
+    unlikely,
 )
 
 _LARGEST_FORM = 1_000_000
@@ -32,6 +33,7 @@ _PAGES = (
     setup,
     guide,
     inbox,
+    unlikely,
     case,
     brands,
     sources,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import time
 from functools import cache
@@ -17,6 +18,7 @@ from werkzeug.datastructures import MultiDict
 from core.clock import Clock
 from core.tables import Brand, OwnAccount
 from listener import source
+from web import list_form
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LONGEST_NAME = 300
@@ -35,6 +37,7 @@ class BrandForm:
     urgent_reply_minutes: int = 15
     own_accounts: tuple[tuple[str, str], ...] = ()
     competitor: bool = False
+    lists: Mapping[str, list[str]] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
 
 
@@ -71,6 +74,7 @@ def read(form: MultiDict[str, str]) -> BrandForm:
         _minutes(form, "urgent_reply_minutes", 15, errors),
         _own_accounts(form.get("own_accounts", ""), errors),
         bool(form.get("competitor")),
+        list_form.read(form, errors),
         errors,
     )
 
@@ -82,6 +86,7 @@ def make(db: Session, clock: Clock, given: BrandForm) -> str:
     db.add(row)
     change(row, given)
     db.flush()
+    list_form.change(db, row, given.lists)
     return slug
 
 
@@ -96,7 +101,7 @@ def change(row: Brand, given: BrandForm) -> None:
     ]
 
 
-def values_of(row: Brand) -> dict[str, str]:
+def values_of(db: Session, row: Brand) -> dict[str, str]:
     """A brand as the form's values."""
     accounts = sorted((own.platform, own.handle) for own in row.own_accounts)
     values = {
@@ -109,7 +114,7 @@ def values_of(row: Brand) -> dict[str, str]:
     }
     for day, (start, end) in row.hours.items():
         values |= {f"{day}_from": start, f"{day}_to": end}
-    return values
+    return values | list_form.values_of(db, row)
 
 
 def _minutes(form: MultiDict[str, str], name: str, default: int, errors: dict[str, str]) -> int:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from core.tables import Brand, Query
-from web import brand_form, brand_removal, current, query_form, sample_brand
+from web import brand_form, brand_removal, current, list_form, query_form, sample_brand
 from web.auth import needs
 
 pages = Blueprint("brands", __name__, url_prefix="/brands")
@@ -47,7 +49,7 @@ def show(slug: str) -> ResponseReturnValue:
     """One brand: its settings, and its queries."""
     with current.runtime().db.read() as db:
         brand = brand_form.by_slug(db, slug)
-        return _form(brand, brand_form.values_of(brand), {})
+        return _form(brand, brand_form.values_of(db, brand), {})
 
 
 @pages.post("/<slug>")
@@ -57,8 +59,8 @@ def change(slug: str) -> ResponseReturnValue:
     given = brand_form.read(request.form)
     with current.runtime().db.write() as db:
         brand = brand_form.by_slug(db, slug)
-        if given.errors:
-            return _form(brand, request.form, given.errors), 422
+        if errors := given.errors or list_form.change(db, brand, given.lists):
+            return _form(brand, request.form, errors), 422
         brand_form.change(brand, given)
     flash(f"{given.name} is saved.")
     return redirect(url_for("brands.show", slug=slug))
@@ -161,8 +163,13 @@ def remove_query(slug: str, query_id: int) -> ResponseReturnValue:
     return redirect(url_for("brands.show", slug=slug))
 
 
-def _form(brand: Brand | None, values: object, errors: dict[str, str]) -> str:
-    about = {"zones": brand_form.zones(), "days": brand_form.DAYS, "platforms": brand_form.platforms()}
+def _form(brand: Brand | None, values: Mapping[str, str], errors: dict[str, str]) -> str:
+    about = {
+        "lists": list_form.fields(values),
+        "zones": brand_form.zones(),
+        "days": brand_form.DAYS,
+        "platforms": brand_form.platforms(),
+    }
     return render_template("brands/brand.html", brand=brand, values=values, errors=errors, **about)
 
 

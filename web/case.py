@@ -45,6 +45,16 @@ def why(case_id: int) -> ResponseReturnValue:
     return _page(case_id, told=told)
 
 
+@pages.get("/<int:case_id>/copies")
+def copies(case_id: int) -> ResponseReturnValue:
+    """The posts that say nearly the same as this case's."""
+    with current.runtime().db.read() as db:
+        found = read.whole(db, case_id) or abort(404)
+        return render_template(
+            "case/copies.html", case=found.case, alike=found.alike, rows=read.copies(db, found.case.mention)
+        )
+
+
 @pages.post("/<int:case_id>/draft")
 def save_draft(case_id: int) -> ResponseReturnValue:
     """Keep what is typed so far, and say what the guard thinks of it."""
@@ -75,7 +85,10 @@ def act(case_id: int, verb: str) -> ResponseReturnValue:
         return _page(case_id, typed=text, unseen=unseen), 422
     try:
         with current.runtime().db.write() as db:
-            said = action(case_actions.Asked(db, current.runtime(), case_id, version, current.user_id(), request.form))
+            asked = case_actions.Asked(
+                db, current.runtime(), case_id, version, current.user_id(), current.user_name(), request.form
+            )
+            said = action(asked)
     except Stale as error:
         return _page(case_id, typed=text, problem=f"{error}. Nothing of yours was sent or lost."), 409
     except (Forbidden, BadInput) as error:

@@ -15,9 +15,11 @@ from core.errors import BadInput
 from core.runtime import Runtime
 from core.tables import Brand, Case
 from responder import cases
+from sentiment import relevance
 from web import words
 
-DISMISSALS = ("not about us", "no complaint", "needs no answer", "answered elsewhere", "spam or abuse")
+NOT_ABOUT_US = "not about us"
+DISMISSALS = (NOT_ABOUT_US, "no complaint", "needs no answer", "answered elsewhere", "spam or abuse")
 """Why cases are mostly dismissed; anything else can be typed."""
 
 UNDO = {
@@ -43,6 +45,7 @@ class Asked:
     case_id: int
     version: int
     user_id: int
+    name: str
     form: Mapping[str, str]
 
     @property
@@ -80,7 +83,9 @@ def _dismiss(asked: Asked) -> str:
     why = asked.form.get("other", "").strip() or asked.form.get("why", "")
     if not why:
         raise BadInput("Say why this case needs no answer.")
-    cases.dismiss(*asked.who, why[:_LONGEST_WHY])
+    case = cases.dismiss(*asked.who, why[:_LONGEST_WHY])
+    if why == NOT_ABOUT_US:
+        relevance.say(asked.db, asked.runtime.clock, case.mention_id, case.brand_id, about_us=False, who=asked.name)
     return f"Dismissed: {why[:_LONGEST_WHY]}."
 
 
@@ -92,7 +97,8 @@ def _snooze(asked: Asked) -> str:
 
 
 def _reopen(asked: Asked) -> str:
-    cases.reopen(*asked.who)
+    case = cases.reopen(*asked.who)
+    relevance.unsay(asked.db, asked.runtime.clock, case.mention_id, case.brand_id)
     return "Back in the inbox."
 
 

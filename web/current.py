@@ -44,6 +44,11 @@ def user_id() -> int:
     return cast("SignedIn", current_user).id
 
 
+def user_name() -> str:
+    """The name of who asks, likewise."""
+    return cast("SignedIn", current_user).name
+
+
 def wants_fragment() -> bool:
     """Whether htmx asks for a part of a page. Going back in history it asks for all of it."""
     return request.headers.get("HX-Request-Type") == "partial"

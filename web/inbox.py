@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from core.tables import Brand, Case, Source
 from core.types import SENTIMENTS, UNSUPPORTED
 from web import current
-from web.queries import facets, inbox
+from web.queries import facets, inbox, unlikely
 from web.queries.inbox import GROUPS, Wanted
 
 pages = Blueprint("inbox", __name__)
@@ -57,6 +57,7 @@ def listing(db: Session, args: Mapping[str, str]) -> dict[str, Any]:
         "newest": facets.newest(db),
         "groups": GROUPS,
         "counts": facets.counts(db),
+        "unlikely": unlikely.count(db),
         "shares": facets.shares(db, want.group),
         "brands": db.scalars(select(Brand).order_by(Brand.name)).all(),
         "platforms": facets.platforms(db),

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from core.tables import Audit, Case, CaseMention, Draft, Mention, Reply, User, Verdict
+from core.tables import Audit, Case, CaseMention, Copy, Draft, Mention, Reply, User, Verdict
+from web.words import MOST_COUNTED
 
 _THREAD = 30
 _EARLIER = 5
 _HISTORY = 100
 _PARENTS = 5
+_COPIES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A case with all that belongs to it; lists are in the order in which they are shown."""
+    """A case with all that belongs to it; lists are in the order in which they are shown.
+
+    `alike` is how many posts say nearly the same as this one, itself included; counting ends at MOST_COUNTED.
+    """
 
     case: Case
     verdict: Verdict | None
@@ -45,6 +50,7 @@ class Whole:
     replies: Sequence[Reply]
     history: Sequence[Done]
     approvers: dict[int, str]
+    alike: int = 1
 
     @property
     def reply(self) -> Reply | None:
@@ -77,7 +83,28 @@ def whole(db: Session, case_id: int) -> Whole | None:
         replies,
         _history(db, case_id),
         _names(db, [reply.approved_by for reply in replies if reply.approved_by]),
+        _alike(db, row.mention_id),
     )
+
+
+def copies(db: Session, post: Mention) -> Sequence[tuple[Mention, int | None]]:
+    """The newest posts that say nearly the same as this one, itself included, each with the id of its case if any."""
+    first = _first(db, post.id)
+    kind = select(Copy.mention_id).where(Copy.first_id == first)
+    query = select(Mention, CaseMention.case_id).outerjoin(CaseMention, CaseMention.mention_id == Mention.id)
+    query = query.options(joinedload(Mention.author)).where(or_(Mention.id == first, Mention.id.in_(kind)))
+    newest = query.where(Mention.deleted_at.is_(None)).order_by(Mention.created_at.desc(), Mention.id.desc())
+    return [(mention, case_id) for mention, case_id in db.execute(newest.limit(_COPIES))]
+
+
+def _alike(db: Session, mention_id: int) -> int:
+    some = select(Copy.mention_id).where(Copy.first_id == _first(db, mention_id)).limit(MOST_COUNTED).subquery()
+    return 1 + (db.scalar(select(func.count()).select_from(some)) or 0)
+
+
+def _first(db: Session, mention_id: int) -> int:
+    """The mention that this one is a copy of, or itself."""
+    return db.scalar(select(Copy.first_id).where(Copy.mention_id == mention_id)) or mention_id
 
 
 def _thread(db: Session, row: Case) -> list[InThread]:
