@@ -13,6 +13,8 @@ from core.tables import Canary, Gap, Source, SourceHour, Spending
 from listener import rates
 from tests.web.stories import add_case, add_source
 from tests.web.visitor import Visitor, words
+from web.past_hours import PastHours
+from web.queries import coverage as queries
 
 HOUR = timedelta(hours=1)
 
@@ -201,6 +203,27 @@ def test_an_admin_accepts_a_gap_in_their_own_name(admin: Visitor, agent: Visitor
         assert (row.accepted_by, row.closed_at) == ("Ada", admin.runtime.clock.now() - timedelta(seconds=60))
     assert "Accepted. Ada decided" in words(agent.get(f"/coverage/gaps/{gap}"))
     assert "accepted by Ada" in words(agent.get("/sources/1"))
+
+
+def test_either_database_gives_the_same(runtime: Runtime) -> None:
+    number, now = add_heard(runtime, budget=50), runtime.clock.now()
+    add_hours(runtime, number, *[1150] * 24 * 4, 1204)
+    gap = add_gap(runtime, number)
+    add_gap(runtime, number, 90, closed_at=now)
+    add_canary(runtime, number, now - timedelta(minutes=5), now)
+    with runtime.db.write() as db:
+        db.add(Spending(source_id=number, day=date(2026, 11, 3), item="post_read", units=4_000, cost=20_000_000))
+    add_case(runtime, minutes_ago=150, source=None, mention={"source_id": number})
+    with runtime.db.read() as db:
+        [one] = queries.coverage(db, PastHours(), now)
+        around = queries.around(db, db.get_one(Gap, gap))
+    assert str(one.hours.rate("posts")) == "1,204 posts in the last full hour, usual 1,150"
+    assert ([gap.id for gap in one.open_gaps], len(one.gaps)) == ([gap], 2)
+    assert one.cost
+    assert (one.cost.spent, one.cost.budget, one.cost.over) == (20_000_000, 50_000_000, False)
+    assert one.canary
+    assert one.canary.seen_at == now
+    assert (around.mentions, len(around.newest), len(around.hours)) == (1, 1, 2)
 
 
 def test_however_many_sources_there_are_the_page_asks_as_often(agent: Visitor) -> None:

@@ -9,6 +9,7 @@ from core.tables import Author, Forgetting, Mention
 from listener.source import kinds, load
 from tests.web.stories import add_source
 from tests.web.visitor import Visitor, words
+from web.queries import deletions as queries
 
 CHECKED = next(kind for kind in kinds() if hasattr(load(kind), "recheck_seconds"))
 
@@ -73,3 +74,17 @@ def test_where_the_platform_does_not_tell_the_oldest_look_is_shown(agent: Visito
     page = agent.get("/deletions/")
     assert "60 d ago overdue" in words(page)
     assert 'data-light="red"' in page.text
+
+
+def test_either_database_gives_the_same(runtime: Runtime) -> None:
+    forgotten(runtime, 72, 25, mentions=3)
+    forgotten(runtime, 50, 0.5)
+    add_source(runtime, CHECKED, "Asked")
+    held(runtime, 5)
+    with runtime.db.read() as db:
+        found = queries.deletions(db, runtime.clock.now())
+    bluesky = next(one for one in found.platforms if one.name == "bluesky")
+    asked = next(one for one in found.platforms if one.name == CHECKED)
+    assert (bluesky.asked, bluesky.mentions, bluesky.late, bluesky.slowest) == (2, 4, 1, timedelta(hours=25))
+    assert asked.unchecked_since == runtime.clock.now() - timedelta(hours=5)
+    assert (len(found.records), found.count) == (2, 2)
