@@ -32,6 +32,9 @@ TOO_LATE = 60_000_000
 PAGE_EVENTS = 1_000
 PAGE_SECONDS = 1.0
 """A page ends with so many events, or so long after it was asked for."""
+STEADY_SECONDS = 60.0
+"""A connection that lives for less is waited after, each time for longer, up to LONGEST_WAIT."""
+LONGEST_WAIT = 300.0
 TURN_SECONDS = 30.0
 """After so long a silence of one collection we turn to the other host."""
 NOTIFIED_SECONDS = 60.0
@@ -47,6 +50,7 @@ class _Stream:
     jetstream: Jetstream
     start: Place
     reached: dict[str, Place]
+    opened_at: float
     heard_at: dict[str, float]
     begun: bool = False
 
@@ -157,6 +161,7 @@ class Bluesky:
         self._stream: _Stream | None = None
         self._cursor: str | None = None
         self._ended: RetryLater | None = None
+        self._short_lives = 0
         self._replay: _Stream | None = None
         self._replay_cursor: str | None = None
 
@@ -223,7 +228,7 @@ class Bluesky:
                 self._at_host = (self._at_host + 1) % len(self._hosts)
             else:
                 now = self._context.clock.monotonic()
-                return _Stream(stream, place, {}, dict.fromkeys(self._collections, now))
+                return _Stream(stream, place, {}, now, dict.fromkeys(self._collections, now))
         raise refusal or RetryLater("no Jetstream host")
 
     def _hear(self, stream: _Stream, heard: Heard, until: int | None = None) -> bool:
@@ -241,7 +246,9 @@ class Bluesky:
                 self._drop(stream)
                 if not heard.number:
                     raise
-                self._ended = error
+                lived = clock.monotonic() - stream.opened_at
+                self._short_lives = 0 if lived > STEADY_SECONDS else self._short_lives + 1
+                self._ended = RetryLater(str(error), min(LONGEST_WAIT, 2.0**self._short_lives))
                 return False
             if event is None:
                 return False

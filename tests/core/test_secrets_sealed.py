@@ -12,7 +12,7 @@ from core.settings import Settings
 
 
 def settings(home: Path, key: str = "") -> Settings:
-    return Settings(ripplewatch_home=home, credentials_key=key)  # type: ignore[arg-type]
+    return Settings(ripplewatch_home=home, credentials_key=key)
 
 
 def test_what_is_sealed_says_nothing_and_comes_back(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from core.types import Mention, Rejected
-from listener.mail.letter import Arrived, read
+from listener.sources.email.letter import Arrived, read
 
 ARRIVED = datetime(2026, 11, 20, 10, tzinfo=UTC)
 OWN = frozenset({"help@acme.example"})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from listener.mail.quoting import cut, cut_markup
 from listener.markup import plain_text
+from listener.sources.email.quoting import cut, cut_markup
 
 SAID = "Still broken.\n\nWhat now?"
 

@@ -12,7 +12,7 @@ from core.clock import HeldClock
 from core.errors import BadInput, GiveUp, RetryLater
 from core.types import Mention, Page, Span
 from listener.sources.x import X
-from listener.x_posts import time_of
+from listener.sources.x.posts import time_of
 from tests.listener.emulators import x as emulator
 from tests.listener.emulators import x_source
 from tests.listener.emulators.x import problem

@@ -12,8 +12,8 @@ from listener.budget import Level
 from listener.matching import BrandMatcher
 from listener.query import Post, QuerySyntaxError, matches, parse
 from listener.source import Wanted
+from listener.sources.x.rules import MOST_RULES, RULE_LENGTH, SEARCH_LENGTH, searches, stream_rules
 from listener.wish import wish
-from listener.x_rules import MOST_RULES, RULE_LENGTH, SEARCH_LENGTH, searches, stream_rules
 from tests.listener import made
 from tests.listener.emulators.x_syntax import compiled, seen
 

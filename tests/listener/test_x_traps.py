@@ -15,7 +15,7 @@ from core.log import redact
 from core.settings import Settings
 from listener.source import Context
 from listener.sources.x import X
-from listener.x_border import Border
+from listener.sources.x.border import Border
 from tests import loopback
 from tests.listener.emulators import faults, x_source
 from tests.listener.emulators import x as emulator

@@ -11,7 +11,7 @@ from core.settings import Settings
 from core.types import Page
 from listener.source import Context, Wanted
 from listener.sources.x import X
-from listener.x_border import Timeouts
+from listener.sources.x.border import Timeouts
 from tests.listener.emulators import x as emulator
 from tests.listener.emulators.x_server import serve
 

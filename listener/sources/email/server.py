@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 
 from core.errors import BadInput, GiveUp, RetryLater
-from listener.mail.login import Login, xoauth2
+from listener.sources.email.login import Login, xoauth2
 
 SECURITY = ("tls", "starttls", "none")
 _PORTS = {"tls": (993, 465), "starttls": (143, 587), "none": (143, 25)}

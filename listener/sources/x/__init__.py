@@ -1,10 +1,10 @@
 """X, through its API v2 and tweepy: own mentions, and what else is said, by filtered stream or by recent search.
 
-X bills every post that it hands out, so it is asked for our queries in its own words (listener/x_rules.py), and the
-timeline of mentions, five times as cheap, is read in any case (listener/x_polls.py). The stream is one connection. What
+X bills every post that it hands out, so it is asked for our queries in its own words (rules.py), and the
+timeline of mentions, five times as cheap, is read in any case (polls.py). The stream is one connection. What
 was posted while it was away is a gap, and is searched for, since X plays nothing back to others than Enterprise.
 tweepy reads the stream in a thread of its own and does nothing there but hand lines over: it neither connects again
-nor waits by itself, and no post that it stumbles over ends the stream. Deletions: listener/x_jobs.py.
+nor waits by itself, and no post that it stumbles over ends the stream. Deletions: jobs.py.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from core.errors import GiveUp, PlatformError, RetryLater
 from core.types import Access, Page, Permission, Rejected, Span
 from listener.chunks import chunks
 from listener.source import Context, Field
-from listener.x_border import Border, Timeouts, json_of
-from listener.x_jobs import AT_ONCE, Jobs, latest
-from listener.x_polls import OVERLAP, Place, Poll, gap_page, next_page, page_of
-from listener.x_posts import FIELDS, Reader, answers_of
-from listener.x_rules import Asked, searches, stream_rules
-from listener.x_settings import FIELDS as SETTINGS
-from listener.x_settings import Chosen
+from listener.sources.x.border import Border, Timeouts, json_of
+from listener.sources.x.jobs import AT_ONCE, Jobs, latest
+from listener.sources.x.polls import OVERLAP, Place, Poll, gap_page, next_page, page_of
+from listener.sources.x.posts import FIELDS, Reader, answers_of
+from listener.sources.x.rules import Asked, searches, stream_rules
+from listener.sources.x.settings import FIELDS as SETTINGS
+from listener.sources.x.settings import Chosen
 
 log = logging.getLogger(__name__)
 

@@ -26,9 +26,9 @@ from listener.http import retry_after
 from listener.markup import plain_text
 from listener.rounds import Heard, Refused, Rounds
 from listener.source import Context, Field
+from listener.sources.youtube.comments import COMMENT_ID, hear
+from listener.sources.youtube.quota import Quota, next_day
 from listener.walk import Walk, Walks
-from listener.youtube_comments import COMMENT_ID, hear
-from listener.youtube_quota import Quota, next_day
 
 PAGE = 100
 """Threads or replies that YouTube gives at a time."""

@@ -15,8 +15,8 @@ from email.message import Message
 from email.utils import parseaddr
 
 from core.types import Author
-from listener.mail.quoting import cut_markup
 from listener.markup import MAX_MARKUP, plain_text
+from listener.sources.email.quoting import cut_markup
 
 BROKEN = (LookupError, ValueError, TypeError, AttributeError, AssertionError, RecursionError, HeaderParseError)
 """What the email package raises when a mail is broken in a way that it does not know."""

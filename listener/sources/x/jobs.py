@@ -18,7 +18,7 @@ from typing import Any
 
 from core.errors import GiveUp, RetryLater
 from listener.chunks import chunks
-from listener.x_border import Conflict
+from listener.sources.x.border import Conflict
 
 log = logging.getLogger(__name__)
 

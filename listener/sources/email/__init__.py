@@ -2,7 +2,7 @@
 
 The mailbox is opened read-only (EXAMINE) and mails are read with BODY.PEEK, so nothing is marked as seen. imap-tools
 logs in and opens folders; mails are asked for through its imaplib client, because its own fetch takes them whole,
-however large, and joins attached mails to the text. What a mail says is read in listener/mail.
+however large, and joins attached mails to the text. What a mail says is read in letter.py.
 
 The cursor is the last UID of each folder, with its UIDVALIDITY. When a server numbers its mails anew, the folder is
 read again from the day on which this source began; the Message-ID keeps what is known from being stored twice. Every
@@ -32,11 +32,11 @@ from imap_tools.utils import encode_folder
 
 from core.errors import BadInput, GiveUp, RetryLater
 from core.types import Access, Mention, Page, Permission, Rejected
-from listener.mail.letter import CANARY_HEADER, Arrived, read
-from listener.mail.login import Login
-from listener.mail.progress import Place, Progress
-from listener.mail.server import cut_after, hang_up, number, send, servers
 from listener.source import Context, Field
+from listener.sources.email.letter import CANARY_HEADER, Arrived, read
+from listener.sources.email.login import Login
+from listener.sources.email.progress import Place, Progress
+from listener.sources.email.server import cut_after, hang_up, number, send, servers
 
 PAGE_MAILS = 200
 MAX_MAIL = 500_000

@@ -7,7 +7,7 @@ from email import message_from_bytes
 from email.message import Message
 
 from core.mask import mask
-from listener.mail import parts
+from listener.sources.email import parts
 
 _SUBJECT = re.compile(
     r"^(?:undeliver(?:ed|able)|delivery status notification \(failure\)|mail delivery (?:failed|failure)|returned mail"

@@ -20,8 +20,8 @@ from typing import Any, Literal
 
 from core.errors import RetryLater
 from core.types import Page, Span
-from listener.x_border import Refused
-from listener.x_posts import Heard, Reader, id_at, time_of
+from listener.sources.x.border import Refused
+from listener.sources.x.posts import Heard, Reader, id_at, time_of
 
 OVERLAP = timedelta(minutes=1)
 FINDABLE = timedelta(minutes=1)

@@ -17,7 +17,7 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 
 from core.types import Author, Mention, Rejected
-from listener.mail import parts, quoting, returned, webform
+from listener.sources.email import parts, quoting, returned, webform
 
 CANARY_HEADER = "X-Ripplewatch-Canary"
 """Marks a message to ourselves: it is made by a machine, and heard all the same."""

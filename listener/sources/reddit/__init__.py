@@ -25,10 +25,10 @@ import requests
 from core.errors import BadInput, GiveUp, RetryLater
 from core.types import Access, Page, Permission, Rejected
 from listener.http import retry_after
-from listener.reddit_errors import look_for_error, number, signed_out, words
-from listener.reddit_things import FULLNAME, hear
 from listener.rounds import Heard, Refused, Rounds
 from listener.source import Context, Field
+from listener.sources.reddit.errors import look_for_error, number, signed_out, words
+from listener.sources.reddit.things import FULLNAME, hear
 from listener.walk import Walk, Walks
 
 PAGE = 100
