@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -178,6 +179,19 @@ def test_after_any_faults_every_post_is_stored_once_and_none_that_was_deleted(
     with sqlite_runtime.db.read() as db:
         waiting = select(tables.Gap).where(tables.Gap.closed_at.is_(None))
         assert [(one.start, one.end, one.reason) for one in db.scalars(waiting)] == []
+
+
+def test_hosts_that_close_after_every_few_words_are_not_called_without_end(
+    sqlite_runtime: Runtime, clock: HeldClock
+) -> None:
+    with network(sqlite_runtime, clock) as place:
+        end = clock.monotonic() + 86_400
+        while clock.monotonic() < end:
+            place.post(1)
+            for host in place.hosts:
+                host.orders = deque([bluesky.CLOSE])
+            place.run.step()
+        assert 200 < len([*place.hosts[0].asked, *place.hosts[1].asked]) < 700
 
 
 def test_ten_thousand_posts_while_we_were_away_are_all_stored(sqlite_runtime: Runtime, clock: HeldClock) -> None:
