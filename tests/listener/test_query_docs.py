@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from listener.query import Post, QuerySyntaxError, explain, matches, parse
+from listener.query.tree import NAMES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "queries.md").read_text(encoding="utf-8")
 ROW = re.compile(r"\| `(?P<query>[^`]+)` \| (?P<finds>“[^|]+) \| (?P<not>“[^|]+) \|")
@@ -31,9 +32,28 @@ def test_example_can_be_read(query: str) -> None:
     assert explain(parse(query)).startswith("Finds posts with")
 
 
-@pytest.mark.parametrize("query", re.findall(r"`((?:from|lang|site|source):[^`]+|[^`]* (?:lang|site):[^`]*)`", PAGE))
+@pytest.mark.parametrize(
+    "query", re.findall(r"`((?:from|lang|site|source|is|has):[^`]+|[^`]* (?:lang|site|is|has|followers):[^`]*)`", PAGE)
+)
 def test_field_example_can_be_read(query: str) -> None:
     parse(query.removeprefix("OR "))
+
+
+LISTS = {"products": ["lamp", "desk*"], "trouble": ["late", "too slow"], "jobs": ["hiring"]}
+
+
+@pytest.mark.parametrize("query", re.findall(r"```lists\n(.*?)```", PAGE, re.DOTALL)[0].splitlines())
+def test_example_with_lists_can_be_read(query: str) -> None:
+    assert explain(parse(query, LISTS)).startswith("Finds posts with")
+
+
+@pytest.mark.parametrize("bound", sorted(set(re.findall(r"`(followers:[^` ]+)`", PAGE))))
+def test_bound_of_followers_can_be_read(bound: str) -> None:
+    assert "followers" in explain(parse(f"acme {bound}"))
+
+
+def test_the_page_names_every_field() -> None:
+    assert [name for name in NAMES if f"`{name}:" not in PAGE] == []
 
 
 def test_the_error_shown_is_the_error_given() -> None:
