@@ -32,9 +32,10 @@ def test_example_can_be_read(query: str) -> None:
     assert explain(parse(query)).startswith("Finds posts with")
 
 
-@pytest.mark.parametrize(
-    "query", re.findall(r"`((?:from|lang|site|source|is|has):[^`]+|[^`]* (?:lang|site|is|has|followers):[^`]*)`", PAGE)
-)
+_FIELD = r"`((?:from|lang|site|source|is|has):[^`\n]+|[^`\n]* (?:lang|site|is|has|followers):[^`\n]*)`"
+
+
+@pytest.mark.parametrize("query", re.findall(_FIELD, PAGE))
 def test_field_example_can_be_read(query: str) -> None:
     parse(query.removeprefix("OR "))
 
