@@ -16,10 +16,10 @@ from core.clock import HeldClock
 from core.errors import BadInput, GiveUp, RetryLater
 from core.settings import Settings
 from core.types import Page
-from listener.bluesky_page import Cursor
-from listener.jetstream import OVERLAP, Place, microseconds
 from listener.source import Context
 from listener.sources.bluesky import Bluesky
+from listener.sources.bluesky.jetstream import OVERLAP, Place, microseconds
+from listener.sources.bluesky.page import Cursor
 from tests import loopback
 from tests.listener.emulators import bluesky
 

@@ -15,9 +15,9 @@ from core import tables
 from core.clock import HeldClock
 from core.runtime import Runtime
 from core.settings import Settings
-from listener.jetstream import microseconds
 from listener.source import Context
 from listener.sources.bluesky import Bluesky
+from listener.sources.bluesky.jetstream import microseconds
 from tests.listener import made
 from tests.listener.emulators import bluesky, faults
 from tests.listener.emulators.bluesky import HANDLE, PASSWORD, Host, Server, event

@@ -14,10 +14,10 @@ from core.clock import HeldClock
 from core.errors import BadInput, GiveUp, RetryLater
 from core.settings import Settings
 from core.types import Page, Span
-from listener.bluesky_page import Cursor
-from listener.jetstream import OVERLAP, moment
 from listener.source import Context
 from listener.sources.bluesky import TURN_SECONDS, Bluesky
+from listener.sources.bluesky.jetstream import OVERLAP, moment
+from listener.sources.bluesky.page import Cursor
 from tests.listener.emulators import bluesky, faults
 from tests.listener.emulators.bluesky import HANDLE, PASSWORD, Host, Server, event
 from tests.loopback import Answer

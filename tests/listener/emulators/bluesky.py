@@ -21,7 +21,7 @@ from typing import Any
 from backports.zstd import ZstdDict, compress
 from websockets.sync.server import ServerConnection
 
-from listener import jetstream
+from listener.sources.bluesky import jetstream
 from tests import loopback
 from tests.listener.emulators.faults import Fault
 from tests.loopback import Answer, Asked

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from core.types import Mention, Page, Rejected, Span
-from listener import atproto
-from listener.atproto import POSTS, REPOSTS
-from listener.jetstream import Event, Place, moment
+from listener.sources.bluesky import records
+from listener.sources.bluesky.jetstream import Event, Place, moment
+from listener.sources.bluesky.records import POSTS, REPOSTS
 
 NAMES = {POSTS: "posts", REPOSTS: "reposts"}
 """What Page.events calls the collections."""
@@ -77,7 +77,7 @@ class Heard:
         """Add what a search or a list of notifications shows, unless the stream said something newer of it."""
         for view in views:
             try:
-                mention = atproto.viewed(view, now)
+                mention = records.viewed(view, now)
             except UNREADABLE as error:
                 self.rejected.append(Rejected(f"post {str(view)[:80]}", f"unreadable: {error!r}"))
                 continue
@@ -90,20 +90,20 @@ class Heard:
         if collection not in self.wanted:
             return
         self.events[NAMES[collection]] += 1
-        if operation == "create" and event.time > self.since and (original := atproto.spread(commit["record"])):
+        if operation == "create" and event.time > self.since and (original := records.spread(commit["record"])):
             self.reposts[original] += 1
             self.counted = max(self.counted, event.time)
         if collection == POSTS:
             self._post(event.did, commit["rkey"], operation, commit.get("record"), event.time)
 
     def _post(self, did: str, rkey: str, operation: str, record: Any, time: int) -> None:
-        uri = atproto.uri(did, POSTS, rkey)
+        uri = records.uri(did, POSTS, rkey)
         if operation == "delete":
             self.mentions.pop(uri, None)
             self.edited.pop(uri, None)
             self.deleted[uri] = None
             return
-        mention = atproto.mention(did, rkey, record, moment(time))
+        mention = records.mention(did, rkey, record, moment(time))
         if operation == "update" and uri not in self.mentions:
             self.edited[uri] = mention
         else:

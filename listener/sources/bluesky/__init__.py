@@ -18,12 +18,12 @@ from typing import ClassVar
 
 from core.errors import BadInput, GiveUp, RetryLater
 from core.types import Access, Page, Permission, Rejected, Span
-from listener import jetstream
-from listener.atproto import POSTS, REPOSTS
-from listener.bluesky_login import Login
-from listener.bluesky_page import NAMES, UNREADABLE, Cursor, Heard
-from listener.jetstream import Event, Jetstream, Place, microseconds, moment
 from listener.source import Context, Field
+from listener.sources.bluesky import jetstream
+from listener.sources.bluesky.jetstream import Event, Jetstream, Place, microseconds, moment
+from listener.sources.bluesky.login import Login
+from listener.sources.bluesky.page import NAMES, UNREADABLE, Cursor, Heard
+from listener.sources.bluesky.records import POSTS, REPOSTS
 
 log = logging.getLogger(__name__)
 

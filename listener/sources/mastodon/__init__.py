@@ -23,8 +23,9 @@ from typing import Any, ClassVar
 
 from core.errors import BadInput, GiveUp, RetryLater
 from core.types import Access, Mention, Page, Permission, Rejected
-from listener import statuses
-from listener.fediverse import (
+from listener.source import Context, Field
+from listener.sources.mastodon import statuses
+from listener.sources.mastodon.server import (
     NOTIFICATIONS,
     TOLD,
     Params,
@@ -36,7 +37,6 @@ from listener.fediverse import (
     name_of,
     timelines,
 )
-from listener.source import Context, Field
 
 log = logging.getLogger(__name__)
 
