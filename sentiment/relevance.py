@@ -75,7 +75,7 @@ class Filters:
 
     def __init__(self, embed: Embed) -> None:
         self._embed = embed
-        self._fitted: dict[int, tuple[Version, Filter | None]] = {}
+        self._fitted: dict[int, tuple[Version, Filter]] = {}
         self._lock = threading.Lock()
 
     def scores(self, db: Session, brand_id: int, texts: Sequence[str]) -> list[float] | None:
@@ -88,9 +88,13 @@ class Filters:
         if version is None or version[0] < ENOUGH:
             return None
         with self._lock:
-            if self._fitted.get(brand_id, (None, None))[0] != version:
-                self._fitted[brand_id] = version, fit(examples(db, brand_id), self._embed)
-            return self._fitted[brand_id][1]
+            known = self._fitted.get(brand_id)
+            if known and known[0] == version:
+                return known[1]
+            learned = fit(examples(db, brand_id), self._embed)
+            if learned:  # else the brand has too few cases to compare with, so far
+                self._fitted[brand_id] = version, learned
+            return learned
 
 
 def say(db: Session, clock: Clock, mention_id: int, brand_id: int, about_us: bool, who: str) -> None:

@@ -108,6 +108,16 @@ def test_the_filter_begins_once_enough_was_said_and_learns_anew_from_each_word(r
     assert model.asked == asked + 3
 
 
+def test_a_brand_without_cases_to_compare_with_gets_its_filter_once_there_are_some(sqlite_runtime: Runtime) -> None:
+    brand_id = say_of_cases(sqlite_runtime, False, *["a fruit"] * ENOUGH)
+    filters = Filters(FruitEmbedder().embed)
+    assert scores(sqlite_runtime, filters, brand_id, "fruit") is None
+    for number in range(ENOUGH):
+        hear(sqlite_runtime, "a phone", author=f"zoe{number}")
+    look(sqlite_runtime)
+    assert scores(sqlite_runtime, filters, brand_id, "fruit")
+
+
 def test_a_word_taken_back_counts_no_longer(runtime: Runtime) -> None:
     brand_id = say_of_cases(runtime, True, *["a phone"] * 6)
     say_of_cases(runtime, False, *["a fruit"] * ENOUGH)
