@@ -20,15 +20,14 @@ from core.errors import BadInput, GiveUp, RetryLater
 from core.types import Access, Page, Permission, Rejected, Span
 from listener.source import Context, Field
 from listener.sources.bluesky import jetstream
-from listener.sources.bluesky.jetstream import Event, Jetstream, Place, microseconds, moment
+from listener.sources.bluesky.jetstream import Jetstream, Place, microseconds, moment
 from listener.sources.bluesky.login import Login
 from listener.sources.bluesky.page import NAMES, UNREADABLE, Cursor, Heard
 from listener.sources.bluesky.records import POSTS, REPOSTS
+from listener.sources.bluesky.stream import Stream
 
 log = logging.getLogger(__name__)
 
-TOO_LATE = 60_000_000
-"""Microseconds between the place and the first event that comes, from which on the host no longer had it all."""
 PAGE_EVENTS = 1_000
 PAGE_SECONDS = 1.0
 """A page ends with so many events, or so long after it was asked for."""
@@ -41,41 +40,6 @@ NOTIFIED_SECONDS = 60.0
 REASONS = ("mention", "reply", "quote")
 LIMIT = "100"
 """Posts of one answer of a search, notifications of one list."""
-
-
-@dataclass(slots=True)
-class _Stream:
-    """An open stream, and how far each collection was heard on it. `late`: from when on, if it began too late."""
-
-    jetstream: Jetstream
-    start: Place
-    reached: dict[str, Place]
-    opened_at: float
-    heard_at: dict[str, float]
-    begun: bool = False
-
-    def late(self, event: Event) -> Span | None:
-        """What the host no longer had, when its first event comes: only then can it be known."""
-        begun, self.begun = self.begun, True
-        if begun or self.start.time is None or event.time - self.start.time <= TOO_LATE:
-            return None
-        return Span(moment(self.start.time), moment(event.time), "Jetstream no longer had what came in between")
-
-    def reach(self, event: Event, now: float) -> None:
-        """Note how far the event's collection has come."""
-        collection = event.commit.get("collection")
-        if collection not in self.heard_at:
-            return
-        self.heard_at[collection] = now
-        before = self.reached.get(collection, self.start).time
-        host = self.jetstream.host if event.seq is not None else None
-        self.reached[collection] = Place(max(event.time, before or 0), event.seq, host)
-
-    def place(self) -> Place:
-        """Where to resume: at the collection that was heard least far."""
-        places = [self.reached.get(collection, self.start) for collection in self.heard_at]
-        known = [place for place in places if place.time is not None]
-        return min(known, key=lambda place: place.time or 0) if known else self.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +122,11 @@ class Bluesky:
         self._collections = (POSTS, REPOSTS) if reposts == "yes" else (POSTS,)
         self._login = _login(context, request_seconds)
         self._notified_at = context.clock.monotonic()
-        self._stream: _Stream | None = None
+        self._stream: Stream | None = None
         self._cursor: str | None = None
         self._ended: RetryLater | None = None
         self._short_lives = 0
-        self._replay: _Stream | None = None
+        self._replay: Stream | None = None
         self._replay_cursor: str | None = None
 
     def fetch(self, cursor: str | None) -> Page:
@@ -215,7 +179,7 @@ class Bluesky:
         part = _Part.read(cursor) if cursor else _Part(microseconds(gap.start))
         return self._replayed(gap, part, cursor) if part.term is None else self._searched(part)
 
-    def _open(self, place: Place) -> _Stream:
+    def _open(self, place: Place) -> Stream:
         """A stream from the host whose turn it is, or else from the other. What the last one says is raised."""
         refusal: Exception | None = None
         for _ in self._hosts:
@@ -228,10 +192,10 @@ class Bluesky:
                 self._at_host = (self._at_host + 1) % len(self._hosts)
             else:
                 now = self._context.clock.monotonic()
-                return _Stream(stream, place, {}, now, dict.fromkeys(self._collections, now))
+                return Stream(stream, place, {}, now, dict.fromkeys(self._collections, now))
         raise refusal or RetryLater("no Jetstream host")
 
-    def _hear(self, stream: _Stream, heard: Heard, until: int | None = None) -> bool:
+    def _hear(self, stream: Stream, heard: Heard, until: int | None = None) -> bool:
         """Hear for a page, or until an event that is later than `until`: whether that has come.
 
         A connection that ends after something was heard is an error for the next page: reconnecting at once, time
@@ -264,7 +228,7 @@ class Bluesky:
             heard.take(event)
         return False
 
-    def _turn(self, stream: _Stream) -> None:
+    def _turn(self, stream: Stream) -> None:
         """To the other host, when a collection has been silent on this one."""
         now = self._context.clock.monotonic()
         silent = [NAMES[one] for one, at in stream.heard_at.items() if now - at > TURN_SECONDS]
@@ -356,7 +320,7 @@ class Bluesky:
         more = part.term is not None and part.term < len(terms)
         return heard.page(part.text(), more=more, credentials=self._login.renewed())
 
-    def _drop(self, stream: _Stream) -> None:
+    def _drop(self, stream: Stream) -> None:
         stream.jetstream.close()
         self._stream = None if stream is self._stream else self._stream
         self._replay = None if stream is self._replay else self._replay
