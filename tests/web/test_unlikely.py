@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from core.runtime import Runtime
 from core.tables import Audit, Mention, Relevance, Waiting
+from listener.forget import forget_mentions
 from sentiment import relevance
 from tests.web.stories import add_case, case_of
 from tests.web.visitor import Visitor, words
@@ -105,3 +106,11 @@ def test_long_lists_are_read_page_by_page(agent: Visitor) -> None:
     older = words(agent.get(f"/unlikely/?before={ids[2]}"))
     assert "number 1 " in older
     assert "number 2 " not in older
+
+
+def test_forgetting_takes_labels_and_scores_along(agent: Visitor) -> None:
+    apart, _ = keep_apart(agent.runtime, "hawkweed in my lawn")
+    with agent.runtime.db.write() as db:
+        forget_mentions(db, agent.runtime.clock, [apart])
+        assert db.scalars(select(Relevance)).all() == []
+    assert "Probably not about us" not in words(agent.get("/"))
