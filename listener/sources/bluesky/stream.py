@@ -13,7 +13,7 @@ TOO_LATE = 60_000_000
 
 @dataclass(slots=True)
 class Stream:
-    """A connection that was opened at `start`: by collection how far it has come, and when (monotonic) one came last."""
+    """A connection that was opened at `start`: by collection how far it came, and when (monotonic) last."""
 
     jetstream: Jetstream
     start: Place
