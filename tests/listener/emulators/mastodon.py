@@ -204,9 +204,8 @@ class Server:
         if asked.headers.get("Authorization") != f"Bearer {self.token}":
             return
         said = queue.SimpleQueue[str]()
-        listening = threading.Thread(target=self._subscribe, args=(connection,), daemon=True)
-        listening.start()
-        self.streams.append(said)
+        self.streams.append(said)  # before anybody is told that there is a subscription
+        threading.Thread(target=self._subscribe, args=(connection,), daemon=True).start()
         try:
             while not self.ended.is_set():
                 try:
