@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from core.db import Database
 from core.settings import Settings
-from core.tables import User
+from core.tables import User, WordList
 from tests.web.ripplewatch import ripplewatch
 from web import password
 
@@ -135,6 +135,27 @@ def test_a_query_is_explained_in_words() -> None:
     assert said["query"] == "acme -job"
     assert "acme" in said["meaning"]
     assert "job" in said["meaning"]
+
+
+def test_a_query_may_name_the_lists_of_its_brand(settings: Settings) -> None:
+    assert ripplewatch("brand", "add", "acme").code == 0
+    assert "Make it first" in ripplewatch("query", "add", "acme", "Slow", "acme list:slow").err
+    database = Database(settings.database)
+    with database.write() as db:
+        db.add(WordList(brand_id=1, name="slow", words=["late"]))
+    database.close()
+    assert ripplewatch("query", "add", "acme", "Slow", "acme list:slow").code == 0
+    assert "Make it first" in ripplewatch("query", "explain", "list:slow").err
+    (said,) = ripplewatch("query", "explain", "list:slow", "--brand", "acme").lines
+    assert said["meaning"] == "Finds posts with one of the words in the list “slow” (“late”)."
+    assert ripplewatch("query", "test", "list:slow", "--brand", "acme").err == "0 of 0 mention(s) match\n"
+
+
+def test_a_query_that_is_too_broad_is_added_with_a_warning() -> None:
+    assert ripplewatch("brand", "add", "acme").code == 0
+    ran = ripplewatch("query", "add", "acme", "All", "the OR acme")
+    assert ran.code == 0
+    assert "a great part of all posts" in ran.err
 
 
 def test_a_query_is_tried_on_what_is_stored_and_nothing_personal_comes_out(tmp_path: Path) -> None:
