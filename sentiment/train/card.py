@@ -48,7 +48,9 @@ _LIMITS = """\
   the weather was rarely seen.
 * Emotion knows four and no "none": a text that shows no emotion gets one all the same, seldom with a high score.
 * Irony was learned from tweets that were tagged as such, half of them ironic; in the wild far fewer are, so its
-  probability is too high by as much. Dry irony without a marked word passes for what it says.
+  probability is too high by as much. The other heads often take an ironic text at its word: "great, another update that
+  breaks everything" is found ironic, yet its sentiment is read as positive and whether it complains is left unsure.
+* Praise by a negated comparison ("never had a better flight") is read as negative.
 * It reads the first 128 word pieces of a text (some 90 words)."""
 
 _RECIPE = """\
