@@ -26,7 +26,7 @@ from listener.importing import import_files
 from sentiment import classifier
 from sentiment.judge import BATCH
 
-COUNT = 20_000
+COUNT = 10_000
 GOAL = 0.8
 """Share of the bare model's throughput that importing with all stages must reach."""
 SEED = 20_261_122

@@ -1,6 +1,6 @@
-"""A whole network's stream, from the socket to the rows: posts per second, and memory over a million of them.
+"""A whole network's stream, from the socket to the rows: posts per second, and how memory goes while they come.
 
-    python -m bench.stream [COUNT]
+    python -m bench.stream [COUNT]     1000000 takes some minutes
 
 Another process plays a Jetstream (v1 events, JSON, uncompressed) as fast as it is read; the bluesky source hears it
 through the listener's own step with 1,000 queries, of which one post in a hundred matches one, into SQLite. The
@@ -37,7 +37,7 @@ from listener.source import Context
 from listener.sources.bluesky import Bluesky
 from listener.step import step
 
-COUNT = 1_000_000
+COUNT = 200_000
 QUERIES = 1_000
 MATCHING = 100
 """One post in so many is a mention."""
