@@ -88,9 +88,10 @@ def test_only_posts_to_the_same_brand_within_a_month_are_linked(runtime: Runtime
     made.brand(runtime, "acme", "acme -zeta")
     made.brand(runtime, "zeta", "zeta -acme")
     to_zeta = COMPLAINT.replace("acme", "zeta")
-    later = {"created_at": WRITTEN + timedelta(days=29)}
-    much_later = {"created_at": WRITTEN + timedelta(days=31)}
-    page = [post(1, COMPLAINT), post(2, to_zeta), post(3, COMPLAINT, **later), post(4, COMPLAINT, **much_later)]
+    later, much_later = (
+        post(number, COMPLAINT, created_at=WRITTEN + timedelta(days=days)) for number, days in ((3, 29), (4, 31))
+    )
+    page = [post(1, COMPLAINT), post(2, to_zeta), later, much_later]
     made.store(runtime, made.source(runtime), page)
     assert links(runtime) == {3: 1}
 
