@@ -17,7 +17,7 @@ train = click.Command(
     "train",
     params=_train.params,
     callback=_train.callback,
-    help="Train the sentiment and complaint model (needs torch). Prints what it reaches as JSON.",
+    help="Train the model with all its heads (needs torch). Prints what it reaches as JSON.",
     short_help="Train the model (needs torch).",
     epilog="Example: ripplewatch train --data data --encoder all-MiniLM-L6-v2 --out my-model",
 )
@@ -28,9 +28,10 @@ train = click.Command(
 )
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--model", help="Another model than MODEL says: bundled, lexicon, or a Hugging Face id or folder.")
-@click.option("--tweeteval", is_flag=True, help="FOLDER is a copy of TweetEval; score its sentiment test.")
+@click.option("--tweeteval", is_flag=True, help="FOLDER is a copy of TweetEval; score its tests.")
 def evaluate(folder: Path, model: str | None, tweeteval: bool) -> None:
-    """Measure a model on labelled texts: FOLDER holds sentiment/*.tsv and complaints/*.csv. Prints JSON."""
+    """Measure a model on labelled texts: FOLDER holds sentiment/*.tsv, emotion/*.tsv, irony/*.tsv, offensive/*.tsv
+    and complaints/*.csv, or some of them. Prints JSON."""
     chosen = settings.load()
     judge = classifier.load(model or chosen.model, chosen.model_threads)
     found = evaluate_tweeteval(judge, folder) if tweeteval else figures_of(judge, folder)
