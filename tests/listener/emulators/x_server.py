@@ -72,11 +72,11 @@ def serve(clock: Clock) -> Iterator[X]:
         def _stream(self, asked: Asked) -> None:
             self.send_response(200)
             self.send_header("Transfer-Encoding", "chunked")
-            self.end_headers()
             connection = Connection()
-            with x.lock:
+            with x.lock:  # before whoever connects can know: what is posted from then on must reach them
                 x.connections.append(connection)
             try:
+                self.end_headers()
                 while not over.is_set() and self._send_on(connection, asked):
                     pass
             finally:
