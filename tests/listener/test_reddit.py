@@ -20,6 +20,7 @@ from listener.sources.reddit import Reddit
 from tests.listener.emulators import faults
 from tests.listener.emulators import reddit as emulator
 from tests.listener.emulators.reddit import KEYS, Site, comment, submission
+from tests.listener.emulators.run import ids, pages
 from tests.loopback import Answer
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -49,19 +50,6 @@ def hearing(site: Site, *terms: str, **settings: str) -> Iterator[Reddit]:
 
 
 ACCOUNT = {"username": KEYS["username"], "password": KEYS["password"]}
-
-
-def pages(source: Reddit, cursor: str | None) -> list[Page]:
-    """Pages until there is no more; a hundred at most."""
-    found = [source.fetch(cursor)]
-    while found[-1].more:
-        assert len(found) < 100
-        found.append(source.fetch(found[-1].cursor))
-    return found
-
-
-def ids(found: list[Page]) -> set[str]:
-    return {mention.native_id for page in found for mention in (*page.mentions, *page.edited)}
 
 
 def numbers(*found: range) -> set[str]:

@@ -12,11 +12,11 @@ import pytest
 from core.clock import HeldClock
 from core.errors import BadInput, GiveUp, RetryLater
 from core.settings import Settings
-from core.types import Page
 from listener.source import Context
 from listener.sources.youtube import SWEEP_EVERY, YouTube
 from tests.listener.emulators import faults
 from tests.listener.emulators import youtube as emulator
+from tests.listener.emulators.run import ids, pages
 from tests.listener.emulators.youtube import CHANNEL, KEY, VIDEO, Site, comment, error
 from tests.loopback import Answer
 
@@ -45,19 +45,6 @@ def hearing(site: Site, clock: HeldClock, **settings: str) -> Iterator[YouTube]:
     """A source of one video, unless `settings` say otherwise."""
     with closing(YouTube(context(site, clock, **settings))) as source:
         yield source
-
-
-def pages(source: YouTube, cursor: str | None) -> list[Page]:
-    """Pages until there is no more; a hundred at most."""
-    found = [source.fetch(cursor)]
-    while found[-1].more:
-        assert len(found) < 100
-        found.append(source.fetch(found[-1].cursor))
-    return found
-
-
-def ids(found: list[Page]) -> set[str]:
-    return {mention.native_id for page in found for mention in (*page.mentions, *page.edited)}
 
 
 def name(number: int) -> str:

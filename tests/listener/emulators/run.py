@@ -12,11 +12,26 @@ from core import tables
 from core.clock import HeldClock
 from core.errors import PlatformError
 from core.runtime import Runtime
+from core.types import Page
 from listener.matching import BrandMatcher
 from listener.source import Source
 from listener.step import Next
 from listener.step import step as take_step
 from tests.listener import made
+
+
+def pages(source: Source, cursor: str | None) -> list[Page]:
+    """Pages until there is no more; a hundred at most."""
+    found = [source.fetch(cursor)]
+    while found[-1].more:
+        assert len(found) < 100
+        found.append(source.fetch(found[-1].cursor))
+    return found
+
+
+def ids(found: list[Page]) -> set[str]:
+    """Native ids of what was heard, edits included."""
+    return {mention.native_id for page in found for mention in (*page.mentions, *page.edited)}
 
 
 class Run:
