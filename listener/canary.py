@@ -16,7 +16,7 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core import tables
@@ -92,11 +92,16 @@ def without(db: Session, clock: Clock, source: tables.Source, page: Page) -> Pag
     return replace(page, mentions=tuple(one for one in page.mentions if _token(one) not in known and not _is_bare(one)))
 
 
+def judged(now: datetime) -> ColumnElement[bool]:
+    """The condition that it is known by now what became of a canary."""
+    row = tables.Canary
+    return or_(row.seen_at.is_not(None), row.error.is_not(None), row.sent_at < now - LOST_AFTER)
+
+
 def late(db: Session, now: datetime) -> list[Lost]:
     """The active sources whose last canary, as far as it can be judged by now, was lost; by name."""
     row, source = tables.Canary, tables.Source
-    judged = (row.seen_at.is_not(None)) | (row.error.is_not(None)) | (row.sent_at < now - LOST_AFTER)
-    last = select(func.max(row.id)).where(judged).group_by(row.source_id)
+    last = select(func.max(row.id)).where(judged(now)).group_by(row.source_id)
     lost = select(source, row).join(row, row.source_id == source.id).where(row.id.in_(last), row.seen_at.is_(None))
     found = db.execute(lost.where(source.active).order_by(source.name, source.id))
     return [Lost(one.id, one.name, canary.sent_at, _why(canary)) for one, canary in found]

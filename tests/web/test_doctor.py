@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from core import waiting
 from core.queue import beat
 from core.runtime import Runtime
 from core.setaside import set_aside
 from core.settings import Settings
-from core.tables import Brand, Query, Source, Switch
+from core.tables import Brand, Canary, Query, Source, Switch
 from tests.web.ripplewatch import Ran, ripplewatch
 from web.doctor import Finding
 from web.doctor.contents import contents
@@ -192,6 +193,15 @@ def test_a_source_that_lacks_a_required_field_is_named(watched: Runtime) -> None
 def test_a_source_of_a_kind_that_is_gone_is_named(watched: Runtime) -> None:
     _add_source(watched, kind="telegraph")
     assert "no source of kind 'telegraph'" in _within(watched)["source telegraph/blog"].says
+
+
+def test_a_channel_through_which_nothing_gets_here_is_named(watched: Runtime) -> None:
+    _add_source(watched, settings={"url": "https://blog.example/feed"})
+    with watched.db.write() as db:
+        sent = watched.clock.now() - timedelta(hours=1)
+        db.add(Canary(source_id=db.scalars(select(Source.id)).one(), token="t", sent_at=sent))
+    found = _within(watched)["channel blog"]
+    assert (found.level, found.says) == ("warn", "the message to ourselves did not come back within 10 minutes")
 
 
 def test_a_paused_source_gives_its_reason_and_the_command(watched: Runtime) -> None:

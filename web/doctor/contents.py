@@ -15,7 +15,7 @@ from core.errors import BadInput, GiveUp
 from core.queue import STAGES
 from core.settings import Settings
 from core.tables import Brand, Gap, Heartbeat, Query, SetAside, Source, User, Waiting
-from listener import source
+from listener import canary, source
 from listener.matching import lists_of
 from listener.query import Lists, QuerySyntaxError, parse
 from listener.settings import whole
@@ -88,6 +88,8 @@ def _sources(db: Session, settings: Settings, clock: Clock) -> Iterator[Finding]
         yield warn("sources", "none is active, so nothing new is heard", "ripplewatch source add KIND, or import files")
     for row in rows:
         yield _source(db, row, settings, clock)
+    for lost in canary.late(db, clock.now()):
+        yield warn(f"channel {lost.source}", lost.why, "see on the source's page whether anything reaches it")
 
 
 def _source(db: Session, row: Source, settings: Settings, clock: Clock) -> Finding:

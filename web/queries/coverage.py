@@ -15,7 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 
 from core.tables import Canary, Gap, Mention, Source, SourceHour, Spending
 from listener import budget, rates
-from listener.canary import LOST_AFTER
+from listener.canary import LOST_AFTER, judged
 from web import words
 from web.hearing import URGENCY, Hearing, hearing, key_ends
 from web.past_hours import Hours, PastHours
@@ -122,8 +122,7 @@ def _cost(source: Source, spent: int | None, now: datetime) -> Cost | None:
 
 def _canaries(db: Session, now: datetime, only: _Only) -> dict[int, Canary]:
     """The last one of each source whose outcome is known; one that is still under way only where there is no other."""
-    judged = or_(Canary.seen_at.is_not(None), Canary.error.is_not(None), Canary.sent_at < now - LOST_AFTER)
-    last = func.coalesce(func.max(Canary.id).filter(judged), func.max(Canary.id))
+    last = func.coalesce(func.max(Canary.id).filter(judged(now)), func.max(Canary.id))
     ids = select(last).where(only(Canary.source_id)).group_by(Canary.source_id)
     return {canary.source_id: canary for canary in db.scalars(select(Canary).where(Canary.id.in_(ids)))}
 
