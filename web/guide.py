@@ -22,6 +22,8 @@ def begin() -> ResponseReturnValue:
         query = brand and db.scalars(select(Query).where(Query.brand_id == brand.id)).first()
     if brand is None:
         return redirect(url_for("guide.brand"))
+    if brand.sample:
+        return redirect(url_for("inbox.cases"))
     return redirect(url_for("guide.sources") if query else url_for("guide.query", slug=brand.slug))
 
 

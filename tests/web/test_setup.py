@@ -11,6 +11,7 @@ from core.runtime import Runtime
 from core.tables import Brand, Query, SetupLink, Source, User
 from tests.web.visitor import Visitor, words
 from web import create_app
+from web.sample_brand import load_sample
 from web.setup import first_link
 
 NEW = {"name": "Ana", "password": "correct horse"}
@@ -132,3 +133,8 @@ def test_an_empty_inbox_leads_an_admin_into_the_guide(admin: Visitor) -> None:
 def _token(visitor: Visitor, path: str) -> str:
     page = visitor.client.get(path).text
     return page.split('name="csrf_token" value="')[1].split('"')[0]
+
+
+def test_whoever_came_for_the_sample_stands_in_the_inbox(admin: Visitor) -> None:
+    load_sample(admin.runtime)
+    assert admin.get("/guide/").location == "/"
