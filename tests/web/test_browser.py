@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from sqlalchemy import select
 from waitress import create_server
+from waitress.wasyncore import close_all
 
 from core.runtime import Runtime
 from core.tables import Case, Forgetting, Gap, Reply, User
@@ -79,8 +80,10 @@ def site(sqlite_runtime: Runtime) -> Iterator[Site]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     yield Site(sqlite_runtime, f"http://127.0.0.1:{server.effective_port}")
-    server.close()
+    server.task_dispatcher.shutdown()  # requests in hand end while their sockets are open
+    server.trigger.pull_trigger(lambda: close_all(server._map))  # in its own thread: nothing is closed under it
     thread.join(10)
+    assert not thread.is_alive()
 
 
 @dataclass
