@@ -1,14 +1,16 @@
 """Blanks personal data in the text of posts, wherever that text leaves the case page.
 
 People write e-mail addresses, phone numbers, card numbers, IBANs and order numbers into public posts. What has a
-checksum (cards, IBANs) is recognised by it, the rest by its shape or by the word before it. Dates, times, prices,
-versions, handles and web addresses stay readable. In doubt a long number is masked: who may read it opens the case.
+checksum (cards, IBANs) is recognised by it, the rest by its shape or by the word before it; national phone numbers
+that neither gives away, by the countries' numbering plans (the phonenumbers library). Dates, times, prices, versions,
+handles and web addresses stay readable. In doubt a long number is masked: who may read it opens the case.
 
 Every repetition below is bounded and starts at a border, so that a hostile text costs no more than a long one.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 
@@ -37,13 +39,17 @@ _PHONE = re.compile(
     r"|(?:1[ .-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])\d{3}[ .-]\d{4}"  # North America
     r")(?!\w)"
 )
-_CALL = re.compile(r"(?<![\w+.,@#/-])\+?\d(?:[ ()./-]{0,2}\d){6,14}(?!\w)")
+_CALL = re.compile(r"(?<![\w+.,@#/-])(?:\+|\()?\d(?:[ ()./-]{0,2}\d){6,14}(?!\w)")
 _CALLED = re.compile(
     r"(?<!\w)(?:tel|telephone|phone|call|ring|mobile|cell|whatsapp|handy|telefon|teléfono|telefono|téléphone"
     r"|móvil|portable)\.?(?: (?:me|us|is|at|on|no|number|nummer|número)){0,3}[ .:]{0,3}$",
     re.IGNORECASE,
 )
 """What stands before a number that only its neighbours show to be a phone's."""
+_PLANS = ("ES", "PT", "IT", "BR", "IN", "PL", "MX")
+"""Countries whose people dial without a leading 0 and write no +, so that only the numbering plan tells."""
+_MOST_ASKED = 20
+"""Numbers of one text that are looked up in the plans, some milliseconds each; of more, each may be a phone's."""
 _BEFORE = 48
 """So many characters before a number are looked at."""
 _NUMBER = re.compile(r"(?<![\w.,@$€£¥/-])(?:\d{4}(?:[ -]\d{4}){3}|\d{9,40})(?![\w%]|[.,]\d)")
@@ -95,6 +101,7 @@ class _Search:
 
     def __init__(self) -> None:
         self.found: list[tuple[str, str]] = []
+        self._asked = 0
 
     def blank(self, text: str) -> str:
         if _AT.search(text):
@@ -147,7 +154,29 @@ class _Search:
         return code if few else self._note("order number", code)
 
     def _call(self, found: re.Match[str]) -> str:
-        return self._note("phone", found[0]) if _CALLED.search(_before(found)) else found[0]
+        number = found[0]
+        if (_grouped(number) and self._dialled(number)) or _CALLED.search(_before(found)):
+            return self._note("phone", number)
+        return number
+
+    def _dialled(self, number: str) -> bool:
+        self._asked += 1
+        return self._asked > _MOST_ASKED or _in_a_plan(number)
+
+
+def _grouped(number: str) -> bool:
+    """Whether it is long enough, has gaps, and is no date or round sum."""
+    digits = "".join(filter(str.isdigit, number))
+    return 9 <= len(digits) < len(number) and not digits.endswith("000000") and not _DATE.search(number)
+
+
+@functools.lru_cache(maxsize=4096)
+def _in_a_plan(number: str) -> bool:
+    """Whether one of _PLANS has this number, and groups it so."""
+    from phonenumbers import Leniency, PhoneNumberMatcher  # noqa: PLC0415 - slow to import, and few texts need it
+
+    matchers = (PhoneNumberMatcher(number, plan, Leniency.STRICT_GROUPING) for plan in _PLANS)
+    return any(matcher.has_next() for matcher in matchers)
 
 
 def _before(found: re.Match[str]) -> str:
