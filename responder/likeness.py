@@ -37,7 +37,7 @@ en esta este esto ha hay la las le lo los mas mi muy nos o para pero por porque 
 un una y ya yo ai au aux avec ce cette ces c dans elle est et eu il ils j je l les leur ma mais mes mon n ne
 nous ou par pas plus pour qu qui sa ses sur une vous
 """
-_FUNCTION_WORDS = frozenset(_FUNCTION.split())
+FUNCTION_WORDS = frozenset(_FUNCTION.split())
 """Words that say nothing about the matter (English, German, Spanish, French; without accents): in a small playbook
 they would be as rare as the others."""
 
@@ -108,7 +108,7 @@ def _features(text: str) -> Counter[str]:
     plain = "".join(sign for sign in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(sign))
     found: Counter[str] = Counter()
     for word in _WORD.findall(plain):
-        if word in _FUNCTION_WORDS:
+        if word in FUNCTION_WORDS:
             continue
         found[word] += 1
         framed = f"_{word}_"
