@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from responder import guard
-from responder.finding import ALWAYS, MAY_BLOCK, Situation
+from responder.finding import ALWAYS, MAY_BLOCK, Kind, Situation
 from responder.names import folded
 
 CARD, IBAN = "4111 1111 1111 1111", "DE89 3704 0044 0532 0130 00"
@@ -265,7 +266,7 @@ def test_what_a_writer_has_from_the_post_is_pointed_out() -> None:
     assert guard.check("Ann, Hawkweed is a fraud!", platform="x", asked=asked, situation=Situation()) == ()
 
 
-EACH = {
+EACH: dict[Kind, str] = {
     "personal": f"your {CARD} was charged",
     "money": "have a refund",
     "blame": "calm down",
@@ -278,15 +279,15 @@ EACH = {
 
 
 @pytest.mark.parametrize("kind", MAY_BLOCK)
-def test_only_what_the_brand_wants_stopped_is(kind: str) -> None:
-    about = {"others": OTHERS, "written": True, "turns": 1, "language": "en"}
-    found = {}
-    for blocks in (frozenset[str](), frozenset({kind}), frozenset(MAY_BLOCK) - {kind}):
-        given = guard.check(
-            EACH[kind], platform="x", asked="a Hawkweed is a fraud", situation=Situation(**about, blocks=blocks)
-        )  # type: ignore[arg-type]
-        found[blocks] = {one.kind: one.blocks for one in given}[kind]  # type: ignore[index]
-    assert list(found.values()) == [False, True, False]
+def test_only_what_the_brand_wants_stopped_is(kind: Kind) -> None:
+    around = Situation(others=OTHERS, written=True, turns=1, language="en")
+
+    def stopped(*blocks: str) -> bool:
+        given = replace(around, blocks=frozenset(blocks))
+        found = guard.check(EACH[kind], platform="x", asked="a Hawkweed is a fraud", situation=given)
+        return {one.kind: one.blocks for one in found}[kind]
+
+    assert (stopped(), stopped(kind), stopped(*MAY_BLOCK.keys() - {kind})) == (False, True, False)
 
 
 def test_a_brand_cannot_let_through_what_is_broken() -> None:
