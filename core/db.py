@@ -22,7 +22,7 @@ from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
-from core import migrations
+from core import audit, migrations
 from core.errors import SchemaOutdated
 from core.tables import Row
 
@@ -48,6 +48,7 @@ class Database:
         """One transaction that is committed at the end of the block, or rolled back by any error."""
         with self._connect(write=True) as connection, Session(connection, expire_on_commit=False) as session:
             yield session
+            audit.seal(session)
             session.commit()
 
     @contextmanager
@@ -88,7 +89,7 @@ class Database:
 
         Raises SchemaOutdated, which says what to do.
         """
-        with self._migrating() as connection:
+        with self.migrating() as connection:
             found, wanted = migrations.current(connection), migrations.head()
             if found is None:
                 migrations.upgrade(connection)
@@ -100,7 +101,7 @@ class Database:
 
         Raises SchemaOutdated when a newer program made it.
         """
-        with self._migrating() as connection:
+        with self.migrating() as connection:
             found = migrations.current(connection)
             if found is not None and not migrations.known(found):
                 raise SchemaOutdated(_outdated(found, migrations.head()))
@@ -108,12 +109,27 @@ class Database:
             return found, migrations.head()
 
     @contextmanager
-    def _migrating(self) -> Iterator[Connection]:
-        """One process at a time, everything or nothing."""
-        with self._connect(write=True) as connection, connection.begin():
-            if not self.sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-            yield connection
+    def migrating(self) -> Iterator[Connection]:
+        """A transaction that may change the schema: one process at a time, everything or nothing.
+
+        SQLite changes a table by making it anew; with foreign keys on, dropping the old one would delete what
+        points at it. So they are off meanwhile, and looked through before the commit.
+        """
+        with self._connect(write=True) as connection:
+            if self.sqlite:
+                _pragma(connection, "foreign_keys=OFF")
+            try:
+                with connection.begin():
+                    if not self.sqlite:
+                        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+                    yield connection
+                    if self.sqlite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first()):
+                        raise SchemaOutdated(
+                            f"a row of {broken[0]} points at nothing in {broken[2]}: nothing was changed"
+                        )
+            finally:
+                if self.sqlite:
+                    _pragma(connection, "foreign_keys=ON")
 
     def close(self) -> None:
         """Give all connections back."""
@@ -129,6 +145,13 @@ def _outdated(found: str, wanted: str) -> str:
     if migrations.known(found):
         return f"the database is at version {found}, this program needs {wanted}: run `ripplewatch migrate`"
     return f"the database is at version {found}, which this program does not know: install a newer Ripplewatch"
+
+
+def _pragma(connection: Connection, words: str) -> None:
+    """Set it now, outside any transaction, where alone some have an effect."""
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    driver.execute(f"PRAGMA {words}")
 
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-32768", "secure_delete=ON")

@@ -17,10 +17,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Text, cast, delete, exists, func, insert, literal, or_, select, update
+from sqlalchemy import Text, cast, delete, exists, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
-from core import tables, waiting
+from core import audit, tables, waiting
 from core.clock import Clock
 from listener import copies
 from listener.chunks import chunks
@@ -142,7 +142,7 @@ def _close_cases(db: Session, clock: Clock, mention_ids: Sequence[int], why: str
         elif heir is not None:
             _change(db, clock, row.id, mention_id=heir)
         action = "gone" if heir is None and row.state in CLOSES else "mention_gone"
-        db.execute(insert(tables.Audit).values(at=clock.now(), case_id=row.id, action=action, detail={"why": why}))
+        audit.add(db, audit.Entry(clock.now(), action, row.id, detail={"why": why}))
 
 
 def _change(db: Session, clock: Clock, case_id: int, **values: object) -> None:

@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, joinedload
 
-from core import waiting
+from core import audit, waiting
 from core.clock import Clock
 from core.errors import BadInput, Forbidden, Stale
-from core.tables import Audit, Case, Draft, Mention, Reply
+from core.tables import Case, Draft, Mention, Reply
 from listener.source import load_replier
 from responder import guard
 from responder.states import (
@@ -87,7 +87,7 @@ def save_draft(db: Session, clock: Clock, case_id: int, user_id: int, text: str)
     if changed.scalar_one_or_none() is None:
         raise refusal(db, "draft", case_id, None)
     if found == "new":
-        db.add(Audit(at=now, user_id=user_id, case_id=case_id, action="draft", detail={}))
+        audit.add(db, audit.Entry(now, "draft", case_id, user_id))
     _keep_draft(db, clock, case_id, text)
     return db.get_one(Case, case_id, populate_existing=True)
 
@@ -172,7 +172,7 @@ def wake_snoozed(db: Session, clock: Clock, case_ids: Sequence[int] | None = Non
         due = due.where(Case.id.in_(case_ids))
     values = {"state": kind.states["snoozed"], "version": Case.version + 1, "changed_at": now, "snoozed_until": None}
     woken = list(db.scalars(due.values(values).returning(Case.id).execution_options(synchronize_session=False)))
-    db.add_all(Audit(at=now, case_id=case_id, action="wake", detail={}) for case_id in woken)
+    audit.add(db, *(audit.Entry(now, "wake", case_id) for case_id in woken))
     return len(woken)
 
 

@@ -28,13 +28,13 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from core import waiting
+from core import audit, waiting
 from core.clock import Clock
 from core.errors import ItemsSetAside, RipplewatchError
 from core.runtime import Runtime
 from core.setaside import set_aside
 from core.settings import Settings
-from core.tables import Audit, Case, CaseMention, Draft, Mention, PlaybookEntry, Waiting
+from core.tables import Case, CaseMention, Draft, Mention, PlaybookEntry, Waiting
 from core.types import Draft as Suggestion
 from responder import notice
 from responder.cases import wake_snoozed
@@ -290,7 +290,7 @@ def _save_opened(db: Session, now: datetime, places: Sequence[Place]) -> None:
     db.execute(insert(CaseMention), members)
     if drafts:
         db.execute(insert(Draft), drafts)
-    db.execute(insert(Audit), [{"at": now, "case_id": ids[one], "action": "open", "detail": {}} for one in began])
+    audit.add(db, *(audit.Entry(now, "open", ids[one]) for one in began))
 
 
 def _case(place: Place, now: datetime) -> dict[str, object]:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, case, insert, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, case, or_, select, update
 from sqlalchemy import bindparam as given
 from sqlalchemy.orm import Session
 
+from core import audit
 from core.clock import Clock
 from core.errors import Forbidden, Stale
 from core.tables import Audit, Case, User
@@ -137,7 +138,7 @@ def move(
     ).scalar_one_or_none()
     if changed is None:
         raise refusal(db, verb, case_id, version)
-    db.add(Audit(at=now, user_id=user_id, case_id=case_id, action=verb, detail=dict(detail or {})))
+    audit.add(db, audit.Entry(now, verb, case_id, user_id, dict(detail or {})))
     return db.get_one(Case, case_id, populate_existing=True)
 
 
@@ -164,8 +165,7 @@ def move_all(db: Session, clock: Clock, verb: str, changes: Sequence[Change]) ->
     done = cast("CursorResult[Any]", db.connection().execute(statement, rows))
     if done.rowcount != len(rows):
         raise Stale(f"{len(rows) - done.rowcount} of {len(rows)} cases had moved on before they could {verb}")
-    audit = [{"at": now, "case_id": one.case_id, "action": verb, "detail": dict(one.detail)} for one in changes]
-    db.execute(insert(Audit), audit)
+    audit.add(db, *(audit.Entry(now, verb, one.case_id, detail=one.detail) for one in changes))
 
 
 def free_for(user_id: int | None, now: datetime) -> ColumnElement[bool]:
@@ -193,11 +193,12 @@ def _next(kind: Move) -> Any:
 
 def _last(db: Session, row: Case) -> str:
     """Who did what to the case last, and when."""
-    last = db.scalars(select(Audit).where(Audit.case_id == row.id).order_by(Audit.id.desc()).limit(1)).one_or_none()
+    told = select(Audit).where(Audit.case_id == row.id, Audit.at >= row.opened_at)  # ids may be used again
+    last = db.scalars(told.order_by(Audit.id.desc()).limit(1)).one_or_none()
     if last is None:
         return "this case has changed"
-    told = TRANSITIONS[last.action].told if last.action in TRANSITIONS else "changed it"
-    return f"{_name(db, last.user_id)} {told} at {last.at:%H:%M} UTC"
+    did = TRANSITIONS[last.action].told if last.action in TRANSITIONS else "changed it"
+    return f"{last.who or _name(db, last.user_id)} {did} at {last.at:%H:%M} UTC"
 
 
 def _name(db: Session, user_id: int | None) -> str:

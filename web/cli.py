@@ -32,6 +32,7 @@ COMMANDS = {
     "suggest": "reading:suggest",
     "train": "models:train",
     "evaluate": "models:evaluate",
+    "audit": "audit:audit",
     "doctor": "upkeep:doctor",
     "migrate": "upkeep:migrate",
     "user": "users:user",

@@ -12,13 +12,13 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.clock import Clock
 from core.runtime import Runtime
-from core.tables import Audit, Brand, Case, OwnAccount, PlaybookEntry, Query, Source
+from core.tables import Brand, OwnAccount, PlaybookEntry, Query, Source
 from core.types import Mention, Page
 from listener import records
 from listener.collect import collect
@@ -43,11 +43,10 @@ def load_sample(runtime: Runtime) -> None:
 
 
 def remove_sample(runtime: Runtime) -> None:
-    """Remove the sample brand and all that was heard for it, audit included; does nothing when it is not there."""
+    """Remove the sample brand and all that was heard for it, save the audit; does nothing when it is not there."""
     with runtime.db.write() as db:
         brand = sample_of(db)
         if brand:
-            db.execute(delete(Audit).where(Audit.case_id.in_(select(Case.id).where(Case.brand_id == brand.id))))
             remove_brand(db, runtime.clock, brand)
 
 

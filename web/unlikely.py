@@ -5,8 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from core import waiting
-from core.tables import Audit
+from core import audit, waiting
 from sentiment import relevance
 from web import current
 from web.queries import unlikely as read
@@ -32,7 +31,7 @@ def say(mention_id: int, brand_id: int) -> ResponseReturnValue:
             abort(404)
         relevance.say(db, runtime.clock, mention_id, brand_id, about_us, current.user_name())
         action, detail = "about_us" if about_us else "not_about_us", {"mention": mention_id, "brand": brand_id}
-        db.add(Audit(at=runtime.clock.now(), user_id=current.user_id(), action=action, detail=detail))
+        audit.add(db, audit.Entry(runtime.clock.now(), action, user_id=current.user_id(), detail=detail))
         if about_us:
             waiting.add(db, runtime.clock, "open_case", [mention_id])
     if about_us:

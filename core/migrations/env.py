@@ -24,5 +24,5 @@ if given is not None:
 else:
     from core.db import Database
 
-    with Database(settings.load().database).engine.begin() as own:
+    with Database(settings.load().database).migrating() as own:
         _run(own)

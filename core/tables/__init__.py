@@ -18,28 +18,50 @@ from core.tables.listener import (
     WordList,
 )
 from core.tables.operation import Heartbeat, SetAside, Switch, Waiting
-from core.tables.responder import Audit, Case, CaseMention, Draft, PlaybookEntry, Reply
+from core.tables.responder import (
+    Audit,
+    AuditHead,
+    Case,
+    CaseMention,
+    CaseTag,
+    Draft,
+    KnownIssue,
+    Note,
+    Notification,
+    PlaybookEntry,
+    PlaybookVersion,
+    Reply,
+    Team,
+    TeamMember,
+)
 from core.tables.row import Row
 from core.tables.sentiment import Relevance, Verdict
-from core.tables.web import ROLES, SetupLink, User
+from core.tables.web import ROLES, Membership, SetupLink, User
 
 __all__ = [
     "ROLES",
     "Audit",
+    "AuditHead",
     "Author",
     "Brand",
     "Canary",
     "Case",
     "CaseMention",
+    "CaseTag",
     "Copy",
     "Draft",
     "Forgetting",
     "Gap",
     "Heartbeat",
+    "KnownIssue",
     "Match",
+    "Membership",
     "Mention",
+    "Note",
+    "Notification",
     "OwnAccount",
     "PlaybookEntry",
+    "PlaybookVersion",
     "Query",
     "Relevance",
     "Reply",
@@ -50,6 +72,8 @@ __all__ = [
     "SourceHour",
     "Spending",
     "Switch",
+    "Team",
+    "TeamMember",
     "User",
     "Verdict",
     "Waiting",

@@ -14,6 +14,12 @@ from core.tables.row import Row
 class Brand(Row):
     """Whose name we listen for. `hours` maps weekday ("mon".."sun") to ["09:00", "17:00"]; {} means always open.
 
+    `holidays` are closed days: {"country": "DE", "region": "BE", "days": ["2026-12-24"]}. `targets` are minutes of open
+    time by severity ({"urgent": {"first": 15, "resolve": 240}}); what is not there falls back to the two columns.
+    `approval` says which replies need a second person, `guard` what the guard blocks, `voice` how the brand sounds,
+    `writer` whether a language model may suggest texts and on which platforms that was confirmed as allowed.
+    `follow_up_hours` after a reply a word to ask whether all is well is proposed; None: never.
+
     A `competitor` is listened for to compare with: its mentions never become cases, and it is the first to be left
     out when the money for a source runs short.
     """
@@ -27,6 +33,13 @@ class Brand(Row):
     hours: Mapped[dict[str, Any]] = mapped_column(default=dict)
     first_reply_minutes: Mapped[int] = mapped_column(default=60)
     urgent_reply_minutes: Mapped[int] = mapped_column(default=15)
+    holidays: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    targets: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    follow_up_hours: Mapped[int | None]
+    approval: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    guard: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    voice: Mapped[str] = mapped_column(default="")
+    writer: Mapped[dict[str, Any]] = mapped_column(default=dict)
     competitor: Mapped[bool] = mapped_column(default=False)
     sample: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]

@@ -19,7 +19,15 @@ class Case(Row):
     `state` changes only in responder/cases.py, by an update conditional on `version`. `priority` is 0..100,
     `reasons` say why in words, `facts` hold what they were found from (responder/triage.py). `permission` is api,
     hand or no, with its reason. `due_at`: first reply is due. `author_id` and `thread` (platform and first item of
-    the thread) are the mention's: by them later mentions find the case. `owner_id` has had it since `claimed_at`.
+    the thread) are the mention's: by them later mentions find the case.
+
+    `kind` is complaint, question, purchase, praise or other; `severity` urgent, high or normal. `team_id` is whose
+    queue it stands in, `owner_id` whose it is since `claimed_at`. Who has it open to answer holds it until
+    `held_until`. `proposed_by` wrote a text that waits for a second person because of `proposed_why`.
+
+    The clock: `due_at` and `resolve_due_at`, met at `first_reply_at` and `resolved_at`; somebody was warned of them at
+    `warned_at`, of their passing at `breached_at`. After our reply: a word to ask is proposed at `follow_up_at`, and
+    `outcome` (better, same, worse) is what the author's next word, `outcome_mention_id`, sounds like.
     """
 
     __tablename__ = "cases"
@@ -27,6 +35,9 @@ class Case(Row):
         Index(None, "state", "priority"),
         Index(None, "brand_id", "state", "priority"),
         Index(None, "state", "changed_at"),
+        Index(None, "team_id", "state", "priority"),
+        Index(None, "owner_id", "state", "priority"),
+        Index(None, "state", "due_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -41,16 +52,35 @@ class Case(Row):
     thread: Mapped[str | None] = mapped_column(index=True)
     permission: Mapped[str]
     permission_why: Mapped[str]
-    owner_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    kind: Mapped[str] = mapped_column(default="other")
+    severity: Mapped[str] = mapped_column(default="normal")
+    team_id: Mapped[int | None] = mapped_column(ForeignKey("teams.id", ondelete="SET NULL"))
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     claimed_at: Mapped[datetime | None]
+    holder_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    held_until: Mapped[datetime | None]
+    proposed_by: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    proposed_at: Mapped[datetime | None]
+    proposed_why: Mapped[list[str]] = mapped_column(default=list)
+    known_issue_id: Mapped[int | None] = mapped_column(ForeignKey("known_issues.id", ondelete="SET NULL"), index=True)
     due_at: Mapped[datetime | None]
+    resolve_due_at: Mapped[datetime | None]
+    first_reply_at: Mapped[datetime | None]
+    resolved_at: Mapped[datetime | None]
+    warned_at: Mapped[datetime | None]
+    breached_at: Mapped[datetime | None]
+    follow_up_at: Mapped[datetime | None]
+    outcome: Mapped[str | None]
+    outcome_at: Mapped[datetime | None]
+    outcome_mention_id: Mapped[int | None] = mapped_column(ForeignKey("mentions.id", ondelete="SET NULL"))
     snoozed_until: Mapped[datetime | None]
     opened_at: Mapped[datetime]
     changed_at: Mapped[datetime]
 
-    mention: Mapped[Mention] = relationship()
+    mention: Mapped[Mention] = relationship(foreign_keys=[mention_id])
     brand: Mapped[Brand] = relationship()
-    owner: Mapped[User | None] = relationship()
+    owner: Mapped[User | None] = relationship(foreign_keys=[owner_id])
+    holder: Mapped[User | None] = relationship(foreign_keys=[holder_id])
     drafts: Mapped[list[Draft]] = relationship(back_populates="case", cascade="all, delete-orphan")
     replies: Mapped[list[Reply]] = relationship(back_populates="case", cascade="all, delete-orphan")
     mentions: Mapped[list[CaseMention]] = relationship(back_populates="case", cascade="all, delete-orphan")
@@ -71,10 +101,13 @@ class CaseMention(Row):
 
 
 class Draft(Row):
-    """A suggested reply. `origin` is playbook, person or writer; `unresolved` are placeholders to fill in."""
+    """A suggested reply. `origin` is playbook, past (like our reply `reply_id`), writer, or person.
+
+    Of a person there is one per case and `user_id`: what they typed so far. `unresolved` are placeholders to fill in.
+    """
 
     __tablename__ = "drafts"
-    __table_args__ = (UniqueConstraint("case_id", "origin", "playbook_id"),)
+    __table_args__ = (UniqueConstraint("case_id", "origin", "playbook_id", "user_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     case_id: Mapped[int] = mapped_column(ForeignKey("cases.id", ondelete="CASCADE"), index=True)
@@ -82,6 +115,8 @@ class Draft(Row):
     origin: Mapped[str]
     why: Mapped[str]
     playbook_id: Mapped[int | None] = mapped_column(ForeignKey("playbook.id", ondelete="SET NULL"))
+    reply_id: Mapped[int | None] = mapped_column(ForeignKey("replies.id", ondelete="CASCADE"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     score: Mapped[float | None]
     unresolved: Mapped[list[str]] = mapped_column(default=list)
     created_at: Mapped[datetime]
@@ -95,6 +130,8 @@ class Reply(Row):
     `turn` counts a case's replies: a new approval after a failure is a new row, never the old one again.
     `key` is handed to platforms that recognise a repeated request. `via` is the replier, or hand. `account` is as
     whom it was approved (empty: whichever the replier has). `error` is what went wrong last, in the platform's words.
+    It goes out at `send_after`, until when it can be taken back. `proposed_by` wrote it where a second person had to
+    approve. `confirmed_at`: the listener saw it on the platform.
     """
 
     __tablename__ = "replies"
@@ -109,6 +146,9 @@ class Reply(Row):
     via: Mapped[str]
     approved_by: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     approved_at: Mapped[datetime]
+    proposed_by: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    send_after: Mapped[datetime | None]
+    confirmed_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
     sending_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
@@ -120,7 +160,10 @@ class Reply(Row):
 
 
 class PlaybookEntry(Row):
-    """A reply that the brand has approved in general, with {placeholders}. `about` says when to use it."""
+    """A reply that the brand has approved in general, with {placeholders}. `about` says when to use it.
+
+    From `expires_at` on it is suggested no longer.
+    """
 
     __tablename__ = "playbook"
     __table_args__ = (UniqueConstraint("brand_id", "name"),)
@@ -135,17 +178,132 @@ class PlaybookEntry(Row):
     platform: Mapped[str | None]
     active: Mapped[bool] = mapped_column(default=True)
     version: Mapped[int] = mapped_column(default=1)
+    expires_at: Mapped[datetime | None]
     changed_at: Mapped[datetime]
 
 
+class PlaybookVersion(Row):
+    """How a playbook entry read at one version, and who made it so."""
+
+    __tablename__ = "playbook_versions"
+    __table_args__ = (UniqueConstraint("entry_id", "version"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entry_id: Mapped[int] = mapped_column(ForeignKey("playbook.id", ondelete="CASCADE"))
+    version: Mapped[int]
+    name: Mapped[str]
+    text: Mapped[str]
+    about: Mapped[str] = mapped_column(default="")
+    changed_by: Mapped[str]
+    changed_at: Mapped[datetime]
+
+
+class Team(Row):
+    """People of a brand who share a queue. It is given the cases whose mention matches `query` (empty: all others).
+
+    `assign` says how a case finds its owner: hand (people take it), round_robin, or load (who has the fewest).
+    """
+
+    __tablename__ = "teams"
+    __table_args__ = (UniqueConstraint("brand_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    query: Mapped[str] = mapped_column(default="")
+    assign: Mapped[str] = mapped_column(default="hand")
+    created_at: Mapped[datetime]
+
+
+class TeamMember(Row):
+    """That a user is in a team, and when it last gave them a case."""
+
+    __tablename__ = "team_members"
+
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True)
+    given_at: Mapped[datetime | None]
+
+
+class CaseTag(Row):
+    """A word that people put on a case."""
+
+    __tablename__ = "case_tags"
+
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True)
+    tag: Mapped[str] = mapped_column(primary_key=True, index=True)
+
+
+class Note(Row):
+    """What somebody wrote about a case for colleagues only. It is never sent to anybody outside."""
+
+    __tablename__ = "notes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    text: Mapped[str]
+    at: Mapped[datetime]
+
+
+class Notification(Row):
+    """Something that a user should know of a case: `kind` is mentioned, assigned, taken_over, propose, due, breach ...
+
+    `key` tells one occasion from another: each is said once.
+    """
+
+    __tablename__ = "notifications"
+    __table_args__ = (UniqueConstraint("user_id", "case_id", "kind", "key"), Index(None, "user_id", "seen_at"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str]
+    key: Mapped[str] = mapped_column(default="")
+    words: Mapped[str]
+    at: Mapped[datetime]
+    seen_at: Mapped[datetime | None]
+
+
+class KnownIssue(Row):
+    """Something that is wrong and that we know of; drafts of the cases linked to it quote its `status`."""
+
+    __tablename__ = "known_issues"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    status: Mapped[str] = mapped_column(default="")
+    url: Mapped[str | None]
+    opened_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
 class Audit(Row):
-    """Who did what to which case, and when. Rows are only ever added. `user_id` None is the service itself."""
+    """Who did what to which case, and when. Rows are only ever added, by core/audit.py, which chains them.
+
+    `user_id` None is the service itself. Ids and names are kept as they were: a row outlives what it tells of.
+    `place` numbers the chain from 1, `hash` covers the row and the hash before it.
+    """
 
     __tablename__ = "audit"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(index=True)
-    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
-    case_id: Mapped[int | None] = mapped_column(ForeignKey("cases.id", ondelete="SET NULL"), index=True)
+    user_id: Mapped[int | None]
+    who: Mapped[str] = mapped_column(default="")
+    case_id: Mapped[int | None] = mapped_column(index=True)
     action: Mapped[str]
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    place: Mapped[int | None] = mapped_column(unique=True)
+    hash: Mapped[str | None]
+
+
+class AuditHead(Row):
+    """The end of the audit's chain: how many rows it has, and the hash of the last. One row, `id` 1."""
+
+    __tablename__ = "audit_heads"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rows: Mapped[int]
+    hash: Mapped[str]

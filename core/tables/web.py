@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.tables.row import Row
@@ -14,7 +15,8 @@ ROLES = ("admin", "agent", "reader")
 class User(Row):
     """A person who signs in. `role`: admin sets up and sends, agent sends, reader only looks.
 
-    `session_key` is part of every session: a new one signs the user out everywhere.
+    `session_key` is part of every session: a new one signs the user out everywhere. `role` holds for every brand
+    that no Membership of theirs names. Who is `away` is handed no cases.
     """
 
     __tablename__ = "users"
@@ -25,8 +27,19 @@ class User(Row):
     role: Mapped[str] = mapped_column(default="agent")
     session_key: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True)
+    away: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime | None]
+
+
+class Membership(Row):
+    """That a user has another role for one brand than their own for all; "none" keeps them out of it."""
+
+    __tablename__ = "memberships"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id", ondelete="CASCADE"), primary_key=True, index=True)
+    role: Mapped[str]
 
 
 class SetupLink(Row):

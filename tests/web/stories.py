@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import select
 
+from core import audit
 from core.runtime import Runtime
-from core.tables import Audit, Author, Brand, Case, Draft, Mention, Reply, Source, User, Verdict
+from core.tables import Author, Brand, Case, Draft, Mention, Reply, Source, User, Verdict
 
 _numbers = itertools.count(1)
 
@@ -103,7 +104,7 @@ def add_case(
         row = Case(**values | case)
         db.add(row)
         db.flush()
-        db.add(Audit(at=row.opened_at, case_id=row.id, action="open", detail={}))
+        audit.add(db, audit.Entry(row.opened_at, "open", row.id))
         for place, draft in enumerate(drafts):
             db.add(_draft(row.id, place, draft, now))
         if reply is not None:

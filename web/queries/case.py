@@ -81,7 +81,7 @@ def whole(db: Session, case_id: int) -> Whole | None:
         _earlier(db, row.mention),
         _drafts(db, case_id),
         replies,
-        _history(db, case_id),
+        _history(db, row),
         _names(db, [reply.approved_by for reply in replies if reply.approved_by]),
         _alike(db, row.mention_id),
     )
@@ -164,9 +164,9 @@ def own_draft(db: Session, case_id: int) -> Draft | None:
     return db.scalars(select(Draft).where(Draft.case_id == case_id, Draft.origin == "person")).first()
 
 
-def _history(db: Session, case_id: int) -> list[Done]:
-    query = select(Audit, User.name).outerjoin(User, User.id == Audit.user_id).where(Audit.case_id == case_id)
-    return [Done(row, name) for row, name in db.execute(query.order_by(Audit.id.desc()).limit(_HISTORY))]
+def _history(db: Session, case: Case) -> list[Done]:
+    query = select(Audit).where(Audit.case_id == case.id, Audit.at >= case.opened_at)  # ids may be used again
+    return [Done(row, row.who or None) for row in db.scalars(query.order_by(Audit.id.desc()).limit(_HISTORY))]
 
 
 def _names(db: Session, ids: Sequence[int]) -> dict[int, str]:
