@@ -212,7 +212,8 @@ def test_the_name_of_another_customer_is_warned_of(text: str, phrases: list[str]
 
 
 def advice(text: str, platform: str = "bluesky", **situation: Any) -> list[tuple[str, str]]:
-    around = Situation(**{"language": "en", "complaint": True} | situation)
+    about: dict[str, Any] = {"language": "en", "complaint": True} | situation
+    around = Situation(**about)
     return [(one.kind, one.phrase) for one in guard.check(text, platform=platform, situation=around)]
 
 
