@@ -1,7 +1,5 @@
 """the desk"""
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
 
@@ -237,7 +235,7 @@ def _chain_audit(connection: sa.Connection) -> None:
         *(sa.column(name) for name in ("user_id", "who", "case_id", "action", "place", "hash")),
         sa.column("detail", sa.JSON()),
     )
-    names: dict[Any, str] = dict(connection.execute(sa.text("SELECT id, name FROM users")).tuples().all())
+    names = {row.id: row.name for row in connection.execute(sa.text("SELECT id, name FROM users"))}
     place, last = 0, ""
     for row in connection.execute(sa.select(audit).order_by(audit.c.id)).all():
         place, who = place + 1, names.get(row.user_id, "")
