@@ -22,8 +22,8 @@ class Case(Row):
     the thread) are the mention's: by them later mentions find the case.
 
     `kind` is complaint, question, purchase, praise or other; `severity` urgent, high or normal. `team_id` is whose
-    queue it stands in, `owner_id` whose it is since `claimed_at`. Who has it open to answer holds it until
-    `held_until`. `proposed_by` wrote a text that waits for a second person because of `proposed_why`.
+    queue it stands in, `owner_id` whose it is since `claimed_at`. Who has it open to answer holds it from `held_since`
+    until `held_until`. `proposed_by` wrote a text that waits for a second person because of `proposed_why`.
 
     The clock: `due_at` and `resolve_due_at`, met at `first_reply_at` and `resolved_at`; somebody was warned of them at
     `warned_at`, of their passing at `breached_at`. After our reply: a word to ask is proposed at `follow_up_at`, and
@@ -38,6 +38,7 @@ class Case(Row):
         Index(None, "team_id", "state", "priority"),
         Index(None, "owner_id", "state", "priority"),
         Index(None, "state", "due_at"),
+        Index(None, "held_until"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -58,6 +59,7 @@ class Case(Row):
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     claimed_at: Mapped[datetime | None]
     holder_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    held_since: Mapped[datetime | None]
     held_until: Mapped[datetime | None]
     proposed_by: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     proposed_at: Mapped[datetime | None]
@@ -101,9 +103,11 @@ class CaseMention(Row):
 
 
 class Draft(Row):
-    """A suggested reply. `origin` is playbook, past (like our reply `reply_id`), writer, or person.
+    """A suggested reply. `origin` is playbook, past (like our reply `reply_id`), writer, person, kept or proposal.
 
-    Of a person there is one per case and `user_id`: what they typed so far. `unresolved` are placeholders to fill in.
+    Of a person there is one per case and `user_id`: what they typed so far; its `version` rises with every save. What
+    a later save from another window replaced is `kept`. A proposal is the one text of a case that waits for a second
+    person. `unresolved` are placeholders to fill in.
     """
 
     __tablename__ = "drafts"
@@ -119,6 +123,7 @@ class Draft(Row):
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     score: Mapped[float | None]
     unresolved: Mapped[list[str]] = mapped_column(default=list)
+    version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
 
     case: Mapped[Case] = relationship(back_populates="drafts")

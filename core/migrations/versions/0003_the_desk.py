@@ -157,6 +157,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("severity", sa.Text(), nullable=False, server_default="normal"))
         batch_op.add_column(sa.Column("team_id", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("holder_id", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("held_since", core.tables.row.UtcDateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("held_until", core.tables.row.UtcDateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("proposed_by", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("proposed_at", core.tables.row.UtcDateTime(timezone=True), nullable=True))
@@ -177,6 +178,7 @@ def upgrade() -> None:
             batch_op.f("ix_cases_owner_id_cases_state_cases_priority"), ["owner_id", "state", "priority"], unique=False
         )
         batch_op.create_index(batch_op.f("ix_cases_state_cases_due_at"), ["state", "due_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_cases_held_until"), ["held_until"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_cases_team_id_cases_state_cases_priority"), ["team_id", "state", "priority"], unique=False
         )
@@ -195,6 +197,7 @@ def upgrade() -> None:
         )
 
     with op.batch_alter_table("drafts", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("version", sa.Integer(), nullable=False, server_default="1"))
         batch_op.add_column(sa.Column("reply_id", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("user_id", sa.Integer(), nullable=True))
         batch_op.drop_constraint(batch_op.f("uq_drafts_case_id_origin_playbook_id"), type_="unique")
@@ -301,6 +304,7 @@ def downgrade() -> None:
         )
         batch_op.drop_column("user_id")
         batch_op.drop_column("reply_id")
+        batch_op.drop_column("version")
 
     with op.batch_alter_table("cases", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("fk_cases_outcome_mention_id"), type_="foreignkey")
@@ -310,6 +314,7 @@ def downgrade() -> None:
         batch_op.drop_constraint(batch_op.f("fk_cases_proposed_by"), type_="foreignkey")
         batch_op.drop_index(batch_op.f("ix_cases_team_id_cases_state_cases_priority"))
         batch_op.drop_index(batch_op.f("ix_cases_state_cases_due_at"))
+        batch_op.drop_index(batch_op.f("ix_cases_held_until"))
         batch_op.drop_index(batch_op.f("ix_cases_owner_id_cases_state_cases_priority"))
         batch_op.drop_index(batch_op.f("ix_cases_known_issue_id"))
         batch_op.create_index(batch_op.f("ix_cases_owner_id"), ["owner_id"], unique=False)
@@ -327,6 +332,7 @@ def downgrade() -> None:
         batch_op.drop_column("proposed_at")
         batch_op.drop_column("proposed_by")
         batch_op.drop_column("held_until")
+        batch_op.drop_column("held_since")
         batch_op.drop_column("holder_id")
         batch_op.drop_column("team_id")
         batch_op.drop_column("severity")
