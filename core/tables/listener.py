@@ -18,7 +18,8 @@ class Brand(Row):
     time by severity ({"urgent": {"first": 15, "resolve": 240}}); what is not there falls back to the two columns.
     `approval` says which replies need a second person, `guard` what the guard blocks, `voice` how the brand sounds,
     `writer` whether a language model may suggest texts and on which platforms that was confirmed as allowed.
-    `follow_up_hours` after a reply a word to ask whether all is well is proposed; None: never.
+    `follow_up_hours` after a reply a word to ask whether all is well is proposed; None: never. `thanks`: praise that
+    speaks to us becomes a case, to thank for it.
 
     A `competitor` is listened for to compare with: its mentions never become cases, and it is the first to be left
     out when the money for a source runs short.
@@ -36,6 +37,7 @@ class Brand(Row):
     holidays: Mapped[dict[str, Any]] = mapped_column(default=dict)
     targets: Mapped[dict[str, Any]] = mapped_column(default=dict)
     follow_up_hours: Mapped[int | None]
+    thanks: Mapped[bool] = mapped_column(default=True)
     approval: Mapped[dict[str, Any]] = mapped_column(default=dict)
     guard: Mapped[dict[str, Any]] = mapped_column(default=dict)
     voice: Mapped[str] = mapped_column(default="")

@@ -147,6 +147,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("holidays", sa.JSON(), nullable=False, server_default="{}"))
         batch_op.add_column(sa.Column("targets", sa.JSON(), nullable=False, server_default="{}"))
         batch_op.add_column(sa.Column("follow_up_hours", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("thanks", sa.Boolean(), nullable=False, server_default=sa.true()))
         batch_op.add_column(sa.Column("approval", sa.JSON(), nullable=False, server_default="{}"))
         batch_op.add_column(sa.Column("guard", sa.JSON(), nullable=False, server_default="{}"))
         batch_op.add_column(sa.Column("voice", sa.Text(), nullable=False, server_default=""))
@@ -163,7 +164,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("proposed_at", core.tables.row.UtcDateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("proposed_why", sa.JSON(), nullable=False, server_default="[]"))
         batch_op.add_column(sa.Column("known_issue_id", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("warn_at", core.tables.row.UtcDateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("resolve_due_at", core.tables.row.UtcDateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("resolve_warn_at", core.tables.row.UtcDateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("first_reply_at", core.tables.row.UtcDateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("resolved_at", core.tables.row.UtcDateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("warned_at", core.tables.row.UtcDateTime(timezone=True), nullable=True))
@@ -178,6 +181,9 @@ def upgrade() -> None:
             batch_op.f("ix_cases_owner_id_cases_state_cases_priority"), ["owner_id", "state", "priority"], unique=False
         )
         batch_op.create_index(batch_op.f("ix_cases_state_cases_due_at"), ["state", "due_at"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_cases_kind_cases_state_cases_priority"), ["kind", "state", "priority"], unique=False
+        )
         batch_op.create_index(batch_op.f("ix_cases_held_until"), ["held_until"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_cases_team_id_cases_state_cases_priority"), ["team_id", "state", "priority"], unique=False
@@ -313,6 +319,7 @@ def downgrade() -> None:
         batch_op.drop_constraint(batch_op.f("fk_cases_team_id"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_cases_proposed_by"), type_="foreignkey")
         batch_op.drop_index(batch_op.f("ix_cases_team_id_cases_state_cases_priority"))
+        batch_op.drop_index(batch_op.f("ix_cases_kind_cases_state_cases_priority"))
         batch_op.drop_index(batch_op.f("ix_cases_state_cases_due_at"))
         batch_op.drop_index(batch_op.f("ix_cases_held_until"))
         batch_op.drop_index(batch_op.f("ix_cases_owner_id_cases_state_cases_priority"))
@@ -326,7 +333,9 @@ def downgrade() -> None:
         batch_op.drop_column("warned_at")
         batch_op.drop_column("resolved_at")
         batch_op.drop_column("first_reply_at")
+        batch_op.drop_column("resolve_warn_at")
         batch_op.drop_column("resolve_due_at")
+        batch_op.drop_column("warn_at")
         batch_op.drop_column("known_issue_id")
         batch_op.drop_column("proposed_why")
         batch_op.drop_column("proposed_at")
@@ -343,6 +352,7 @@ def downgrade() -> None:
         batch_op.drop_column("voice")
         batch_op.drop_column("guard")
         batch_op.drop_column("approval")
+        batch_op.drop_column("thanks")
         batch_op.drop_column("follow_up_hours")
         batch_op.drop_column("targets")
         batch_op.drop_column("holidays")
