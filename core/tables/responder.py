@@ -38,6 +38,7 @@ class Case(Row):
         Index(None, "team_id", "state", "priority"),
         Index(None, "owner_id", "state", "priority"),
         Index(None, "state", "due_at"),
+        Index(None, "kind", "state", "priority"),
         Index(None, "held_until"),
     )
 
