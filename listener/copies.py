@@ -10,14 +10,14 @@ than one. Two that are stored by two processes in the same moment may both count
 from __future__ import annotations
 
 import re
-import struct
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from hashlib import blake2b, shake_128
 from itertools import pairwise
 from zlib import crc32
 
+import numpy as np
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
@@ -35,8 +35,15 @@ WITHIN = timedelta(days=30)
 _LONGEST = 200
 _BANDS, _ROWS = 6, 3
 """Of 100 pairs of texts that share 0.8 (0.7, 0.3) of their pairs, about 99 (92, 15) have a fingerprint in common."""
-_NUMBERS = struct.Struct(f"<{_BANDS * _ROWS}I")
-_MOST_CANDIDATES = 5_000
+_UPPER, _MIX = np.uint64(32), np.uint64(0x9E37_79B9_7F4A_7C15)
+_TIMES, _PLUS = np.random.Generator(np.random.PCG64(20_261_122)).integers(
+    0, 2**64 - 1, (2, _BANDS * _ROWS), dtype=np.uint64
+) | np.uint64(1)
+"""One hash of a pair per column: the upper half of (times * pair + plus), 2-universal (Dietzfelbinger et al., 1997)."""
+_MOST_KNOWN = 5_000
+"""Stored fingerprints that are looked at for some hundreds of new ones."""
+_COMPARED = 8
+"""Texts with which a new one is compared."""
 
 _HANDLE = re.compile(r"@ [^ ]+")
 _MARK = re.compile(r"(?<= )[#$] ")
@@ -64,16 +71,20 @@ def note(db: Session, mention_ids: Iterable[int]) -> None:
     for part in chunks(sorted(mention_ids)):
         fresh = [one for one in _read(db, part) if one.pairs]
         prints = {one.id: fingerprints(one.pairs) for one in fresh}
-        known = _candidates(db, {value for values in prints.values() for value in values}, set(prints))
+        known = _known(db, {value for values in prints.values() for value in values}, set(prints))
+        nearest = {other for values in prints.values() for other in _nearest(values, known)}
+        texts = {one.id: one for one in _read(db, sorted(nearest))}
         copies, firsts = [], []
         for one in fresh:
-            like = [other for value in prints[one.id] for other in known.get(value, ()) if one.is_like(other)]
+            near = [texts[other] for other in _nearest(prints[one.id], known) if other in texts]
+            like = [other.id for other in near if one.is_like(other)]
             if like:
-                copies.append({"mention_id": one.id, "first_id": min(other.id for other in like)})
+                copies.append({"mention_id": one.id, "first_id": min(like)})
                 continue
             firsts.append(one.id)
+            texts[one.id] = one
             for value in prints[one.id]:
-                known.setdefault(value, []).append(one)
+                known.setdefault(value, []).append(one.id)
         if copies:
             db.execute(insert(db, Copy).on_conflict_do_nothing(), copies)
         _remember(db, {one: prints[one] for one in firsts})
@@ -106,11 +117,13 @@ def pairs_of(text: str) -> Pairs:
 
 def fingerprints(pairs: Pairs) -> tuple[int, ...]:
     """The fingerprints of a text, by its pairs of words: signed numbers of 64 bits."""
-    hashes = (shake_128(pair.to_bytes(4)).digest(_NUMBERS.size) for pair in pairs)
-    least = list(map(min, zip(*map(_NUMBERS.unpack, hashes), strict=True)))
-    bands = (least[start : start + _ROWS] for start in range(0, len(least), _ROWS))
-    hashed = (blake2b(repr((band, rows)).encode(), digest_size=8).digest() for band, rows in enumerate(bands))
-    return tuple(int.from_bytes(digest, "big", signed=True) for digest in hashed)
+    numbers = np.fromiter(pairs, dtype=np.uint64, count=len(pairs))
+    least = ((numbers[:, None] * _TIMES + _PLUS) >> _UPPER).min(axis=0).reshape(_BANDS, _ROWS)
+    bands = np.arange(1, _BANDS + 1, dtype=np.uint64)
+    for row in range(_ROWS):
+        bands = (bands ^ least[:, row]) * _MIX
+        bands ^= bands >> _UPPER
+    return tuple(bands.view(np.int64).tolist())
 
 
 def _read(db: Session, mention_ids: Sequence[int]) -> list[_Text]:
@@ -129,16 +142,21 @@ def _read(db: Session, mention_ids: Sequence[int]) -> list[_Text]:
     return sorted(texts, key=lambda one: (one.written, one.id))
 
 
-def _candidates(db: Session, wanted: set[int], fresh: set[int]) -> dict[int, list[_Text]]:
-    """By fingerprint the stored texts that have it, as far as they have one of these."""
-    found: dict[int, set[int]] = {}
+def _known(db: Session, wanted: set[int], fresh: set[int]) -> dict[int, list[int]]:
+    """By fingerprint the ids of the stored texts that have it, as far as they have one of these."""
+    found: dict[int, list[int]] = {}
     for part in chunks(sorted(wanted)):
         rows = select(Wording.fingerprint, Wording.mention_id).where(Wording.fingerprint.in_(part))
-        for value, mention_id in db.execute(rows.order_by(Wording.mention_id.desc()).limit(_MOST_CANDIDATES)):
+        for value, mention_id in db.execute(rows.order_by(Wording.mention_id.desc()).limit(_MOST_KNOWN)):
             if mention_id not in fresh:
-                found.setdefault(value, set()).add(mention_id)
-    texts = {one.id: one for one in _read(db, sorted({one for ids in found.values() for one in ids}))}
-    return {value: [texts[one] for one in sorted(ids) if one in texts] for value, ids in found.items()}
+                found.setdefault(value, []).append(mention_id)
+    return found
+
+
+def _nearest(prints: Sequence[int], known: Mapping[int, Sequence[int]]) -> list[int]:
+    """The ids that share most of these fingerprints: many texts begin alike, and few are alike."""
+    shared = Counter(one for value in prints for one in known.get(value, ()))
+    return sorted(shared, key=lambda one: (-shared[one], one))[:_COMPARED]
 
 
 def _remember(db: Session, prints: Mapping[int, Sequence[int]]) -> None:
