@@ -72,6 +72,7 @@ STAGES = {
     stage.name: stage
     for stage in (
         Stage("judge", "sentiment", "sentiment.judge", next=("open_case",)),
+        Stage("glossary", "sentiment", "sentiment.glossary", next=("judge",)),
         Stage("post", "responder", "responder.post"),
         Stage("open_case", "responder", "responder.open_case"),
         Stage("redact", "responder", "responder.redact"),

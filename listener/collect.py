@@ -31,7 +31,7 @@ from core.types import Author, Mention, Page
 from listener import budget, canary, copies, gaps, rates
 from listener.chunks import chunks
 from listener.clean import clean, short_id
-from listener.forget import forget_authors, forget_mentions
+from listener.forget import drop_labels, forget_authors, forget_mentions
 from listener.matching import BrandMatcher
 
 log = logging.getLogger(__name__)
@@ -265,7 +265,7 @@ def _update_counts(db: Session, known: Mapping[int, tuple[_Held, Mention]]) -> N
 
 
 def _store_edits(db: Session, clock: Clock, edited: Mapping[int, Mention]) -> None:
-    """Replace texts. Their verdicts were about other words: they go, after a judge at work has finished with them."""
+    """Replace texts. Verdicts and corrections were about other words: they go, after a judge at work has finished."""
     changes = [
         {"id": mention_id, "text": one.text, "lang": one.lang, "extra": dict(one.extra), "edited_at": clock.now()}
         for mention_id, one in sorted(edited.items())
@@ -276,6 +276,7 @@ def _store_edits(db: Session, clock: Clock, edited: Mapping[int, Mention]) -> No
     waiting.add(db, clock, "judge", edited)
     for ids in chunks(sorted(edited)):
         db.execute(delete(tables.Verdict).where(tables.Verdict.mention_id.in_(ids)))
+        drop_labels(db, ids)
         aside = tables.SetAside
         db.execute(delete(aside).where(aside.stage == "judge", aside.subject == "mention", aside.subject_id.in_(ids)))
 

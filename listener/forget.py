@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Text, cast, delete, exists, func, literal, or_, select, update
+from sqlalchemy import Text, cast, delete, exists, func, literal, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from core import audit, tables, waiting
@@ -90,7 +90,8 @@ def _forget(db: Session, clock: Clock, ids: Sequence[int], why: str, asked_at: d
     _unquote_replies(db, clock, {row.id: (row.text, f"{row.handle} {row.name}") for row in rows})
     emptied = update(mention).where(mention.id.in_(live))
     db.execute(emptied.values(text="", url=None, extra={}, deleted_at=clock.now()))
-    db.execute(update(tables.Verdict).where(tables.Verdict.mention_id.in_(live)).values(reasons=[]))
+    db.execute(update(tables.Verdict).where(tables.Verdict.mention_id.in_(live)).values(reasons=[], words=null()))
+    drop_labels(db, live)
     aside = tables.SetAside
     db.execute(delete(aside).where(aside.subject == "mention", aside.subject_id.in_(live)))
     db.execute(delete(tables.Relevance).where(tables.Relevance.mention_id.in_(live)))
@@ -103,6 +104,13 @@ def _forget(db: Session, clock: Clock, ids: Sequence[int], why: str, asked_at: d
         done = {"asked_at": asked_at, "done_at": clock.now(), "mentions": number}
         db.add(tables.Forgetting(platform=platform, why=why, **done))
     return len(live)
+
+
+def drop_labels(db: Session, ids: Sequence[int]) -> None:
+    """What people said of texts that are no longer there goes; of samples with labels no text was kept: they stay."""
+    db.execute(delete(tables.Correction).where(tables.Correction.mention_id.in_(ids)))
+    sample = tables.Sample
+    db.execute(delete(sample).where(sample.mention_id.in_(ids), sample.labelled_at.is_(None)))
 
 
 def _empty_authors(db: Session, ids: Sequence[int]) -> None:

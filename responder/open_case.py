@@ -9,6 +9,8 @@ One batch:
 4. In one transaction decide for each: it joins the open case of its author or its thread, or it becomes a case of
    its own, or nothing. Cases, drafts and the list of what still waits change together.
 
+What belongs to a case already was judged again: the case's priority is found anew (responder/judged_again.py).
+
 What joins raises the case's priority and wakes it if it is snoozed. What an author writes after our reply is a new
 case. A snoozed case comes back through the same stage: it waits here, due when the snooze ends.
 
@@ -40,6 +42,7 @@ from responder import notice
 from responder.cases import wake_snoozed
 from responder.desk import Desk, Place, Plan
 from responder.draft import Drafter, Entry, Occasion, PlaybookDrafter
+from responder.judged_again import look_again
 from responder.notice import Notice
 from responder.permission import permission_for
 from responder.sla import first_reply_due
@@ -83,6 +86,7 @@ def open_cases(runtime: Runtime, drafter: Drafter, limit: int = BATCH, filters: 
             relevance.store(db, {which: score for which, score in unlikely.items() if which[0] in ours})
             failures = {one: error for one, error in failures.items() if one in ours}
             failures |= _decide(db, clock, [plan for plan in plans if plan.notice.id in ours])
+            look_again(db, clock, [one.id for one in notices if one.case_id is not None and one.id in ours])
             done = _finished(db, ours, {one.id for one in notices})
             waiting.done(db, STAGE, done)
             _wake(db, clock, done)

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from sentiment.classifier import ModelUnusable
 
 Floats = NDArray[np.float32]
+Output = Mapping[str, Floats]
+"""What a graph says of one text: logits per head, and the embedding."""
 
 REMEDY = "Install Ripplewatch again, or make the model anew with `ripplewatch train`."
 

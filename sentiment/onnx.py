@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from core.types import UNSUPPORTED, Verdict
-from sentiment.description import REMEDY, Description, Floats, ModelDamaged
+from sentiment.adjustment import Adjustment
+from sentiment.description import REMEDY, Description, Floats, ModelDamaged, Output
 from sentiment.language import UNDETERMINED, Language, identify
 from sentiment.text import normalise, says_something
 
@@ -29,9 +31,6 @@ SLICE = 64
 """Texts that are made ready at once: few, so that reading begins early, enough to fill the tokenizer's threads."""
 TOGETHER = 8
 """Texts that a thread takes at once: handing them over costs time too."""
-
-Output = Mapping[str, Floats]
-"""What the graph says of one text: logits per head, and the embedding."""
 
 
 class OnnxClassifier:
@@ -48,8 +47,17 @@ class OnnxClassifier:
         for file, expected in self._described.files.items():
             check(folder / file, expected)
 
-    def classify(self, texts: Sequence[str], langs: Sequence[str | None] | None = None) -> list[Verdict]:
-        """One verdict per text, in order. Texts in other languages than English are UNSUPPORTED."""
+    def classify(
+        self,
+        texts: Sequence[str],
+        langs: Sequence[str | None] | None = None,
+        *,
+        adjustment: Adjustment | None = None,
+    ) -> list[Verdict]:
+        """One verdict per text, in order. Texts in other languages than English are UNSUPPORTED.
+
+        With an `adjustment` it reads as one brand has taught it, and the verdicts name that.
+        """
         ready: list[tuple[str, Language]] = []
 
         def cleaned() -> Iterator[list[str]]:
@@ -60,7 +68,18 @@ class OnnxClassifier:
                 yield [text for text, _ in part if says_something(text)]
 
         outputs = self._run(cleaned(), alone=len(texts) < 2)
-        return [self._verdict(language.code, language.english, outputs.get(text)) for text, language in ready]
+        return [self._verdict(language, outputs.get(text), adjustment) for text, language in ready]
+
+    def outputs(self, texts: Sequence[str]) -> list[Output | None]:
+        """What the graph says of each text, in order: logits per head, and the embedding. None: it says nothing."""
+        ready = [normalise(text) for text in texts]
+        found = self._run([{text for text in ready if says_something(text)}], alone=len(ready) < 2)
+        return [found.get(text) for text in ready]
+
+    @property
+    def described(self) -> Description:
+        """How the graph's outputs are read."""
+        return self._described
 
     def embed(self, texts: Sequence[str]) -> Floats:
         """Unit vectors in order, whatever the language; a text without content is all zeros. Bundled: texts x 384."""
@@ -74,19 +93,23 @@ class OnnxClassifier:
         rows = [vectors.get(text, nothing) for text in ready]
         return np.stack(rows) if rows else nothing[None][:0]
 
-    def _verdict(self, language: str, english: bool, output: Output | None) -> Verdict:
-        described = self._described
-        if not english:
-            return Verdict(self.name, language, UNSUPPORTED, {}, None, None)
+    def _verdict(self, language: Language, output: Output | None, adjustment: Adjustment | None) -> Verdict:
+        described, decision = self._described, self._described.complaint
+        name = f"{self.name}+{adjustment.name}" if adjustment else self.name
+        if not language.english:
+            return Verdict(name, language.code, UNSUPPORTED, {}, None, None)
         if output is None:
-            return self._nothing()
+            return replace(self._nothing(), model=name)
+        if adjustment:
+            output = adjustment.applied(output)
+            decision = decision and replace(decision, unsure=adjustment.unsure or decision.unsure)
         scores = described.sentiment.shares(output["sentiment"])
-        complaint, chance = described.complaint.decide(output["complaint"]) if described.complaint else (None, None)
+        complaint, chance = decision.decide(output["complaint"]) if decision else (None, None)
         emotions = described.emotion.shares(output["emotion"]) if described.emotion else {}
         intents = described.intent.shares(output["intent"]) if described.intent else {}
         return Verdict(
-            self.name,
-            language,
+            name,
+            language.code,
             _likeliest(scores) or "",
             scores,
             complaint,

@@ -35,7 +35,7 @@ from core.tables.responder import (
     TeamMember,
 )
 from core.tables.row import Row
-from core.tables.sentiment import Relevance, Verdict
+from core.tables.sentiment import Correction, Fit, GlossaryRule, Relevance, Sample, Verdict
 from core.tables.web import ROLES, Membership, SetupLink, User
 
 __all__ = [
@@ -49,9 +49,12 @@ __all__ = [
     "CaseMention",
     "CaseTag",
     "Copy",
+    "Correction",
     "Draft",
+    "Fit",
     "Forgetting",
     "Gap",
+    "GlossaryRule",
     "Heartbeat",
     "KnownIssue",
     "Match",
@@ -66,6 +69,7 @@ __all__ = [
     "Relevance",
     "Reply",
     "Row",
+    "Sample",
     "SetAside",
     "SetupLink",
     "Source",
