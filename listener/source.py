@@ -7,7 +7,8 @@ Both raise RetryLater, GiveUp or Unsure (core/errors.py) with the platform's own
 bad items reports them in `Page.rejected` and goes on.
 
 What not every platform can do, a source offers by having the method: `access` (Knows), `fetch_gap` (Refetches),
-`recheck` (Rechecks), `parents` (FindsParents), `send_canary` (SendsCanary), a replier's `redact` (Redacts).
+`recheck` (Rechecks), `parents` (FindsParents), `send_canary` (SendsCanary), `may_reply` (DecidesReplies); and a
+replier `redact` (Redacts), `used` (Uses), `addressed` (Addresses).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import ClassVar, Protocol, cast, runtime_checkable
 from core.clock import Clock
 from core.errors import BadInput
 from core.settings import Settings
-from core.types import Access, Outgoing, Page, Permission, Receipt, Span
+from core.types import Access, Mention, Outgoing, Page, Permission, Receipt, Span, Used
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Context:
     there is no query with words), for platforms that must be asked for words; `queries` are those queries whole.
     `mentions_only`: the month's money runs short, so hear only what is put to our own accounts. `stop` is set when
     the process ends: waits must heed it. `source_id` is the row's id; None while somebody is still setting it up.
+    `account` is whom its credentials stand for, as the platform said when it was last asked (Knows).
     """
 
     settings: Mapping[str, object] = field(repr=False)
@@ -69,6 +71,7 @@ class Context:
     queries: tuple[Wanted, ...] = ()
     mentions_only: bool = False
     source_id: int | None = None
+    account: str | None = None
 
 
 class Source(Protocol):
@@ -89,7 +92,7 @@ class Source(Protocol):
     silent_seconds: ClassVar[float | None]
     """After this long without any event of a collection something is wrong (watchdog); None where silence is normal."""
     reply: ClassVar[Permission]
-    """Whether and how a mention that was heard here may be answered, as far as the platform alone decides."""
+    """Whether and how a mention that was heard here may be answered; DecidesReplies knows better."""
 
     def __init__(self, context: Context) -> None:
         """Check the settings; raise BadInput that names the field. Opens nothing yet."""
@@ -171,27 +174,87 @@ class FindsParents(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """May we answer this mention through this source? All that a platform's rules go by.
+
+    `settings` and `account` are the source's own, as in Context. `own` are our accounts on that platform, as handles
+    and ids, folded. `answered`: we have answered its author, who has not said anything since. `declined`: they have
+    told us to stop.
+    """
+
+    mention: Mention
+    settings: Mapping[str, object] = field(repr=False)
+    account: str | None = None
+    own: frozenset[str] = frozenset()
+    answered: bool = False
+    declined: bool = False
+
+    def has(self, *names: str) -> bool:
+        """Whether all these settings are given."""
+        return all(str(self.settings.get(name) or "").strip() for name in names)
+
+
+@runtime_checkable
+class DecidesReplies(Protocol):
+    """A source whose platform allows some mentions to be answered and others not, or only with some settings."""
+
+    @staticmethod
+    def may_reply(asking: Asking) -> Permission:
+        """Whether and how, with the reason and what would change it. A pure function."""
+        ...
+
+
 class Replier(Protocol):
-    """Publishes one approved reply."""
+    """Publishes approved replies through one source. May be used by several threads, one after the other."""
 
     kind: ClassVar[str]
     max_length: ClassVar[int | None]
     """Characters (user-perceived) that the platform takes; None where there is no limit."""
 
-    def __init__(self, process: Settings) -> None:
-        """Opens nothing yet."""
+    def __init__(self, context: Context) -> None:
+        """Check the source's settings; raise BadInput that names the field. Opens nothing yet."""
         ...
 
     def account(self) -> str:
-        """As whom replies go out, in words for the person who approves."""
+        """As whom replies go out, in words for the person who approves. Asks nobody; GiveUp where nobody knows."""
         ...
 
     def send(self, reply: Outgoing) -> Receipt:
-        """Publish exactly once. Never tries a second time by itself; raises Unsure when the outcome is unclear."""
+        """Publish exactly once, with a deadline on every socket and never a second try by itself.
+
+        RetryLater and GiveUp mean that nothing was published; Unsure, that it may have been.
+        """
         ...
 
     def find(self, reply: Outgoing) -> Receipt | None:
-        """Read back from the platform whether this reply is there; None if it certainly is not; Unsure if unclear."""
+        """Read back whether this reply is there; None if it certainly is not.
+
+        RetryLater: ask again then, it is too soon to tell. Unsure: the platform cannot tell. Publishes nothing.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of sockets. May be called twice."""
+        ...
+
+
+@runtime_checkable
+class Uses(Protocol):
+    """A replier that spends paid units, or whose credentials the platform renews."""
+
+    def used(self) -> Used:
+        """What it has used since this was last asked. Asks nobody."""
+        ...
+
+
+@runtime_checkable
+class Addresses(Protocol):
+    """A replier on a platform where the text itself has to name whom it answers."""
+
+    @staticmethod
+    def addressed(text: str, handle: str) -> str:
+        """The text as it has to read to reach them; unchanged where it does."""
         ...
 
 

@@ -1,30 +1,176 @@
-"""May a mention be answered here, how, and why not: decided before anything is drafted, and shown to the person.
+"""May a mention be answered here, how, and why not: decided before anything is drafted, shown to the person, and
+decided anew just before a reply goes out.
 
-What a platform allows stands in its source's file (`Source.reply`). Replies go out by API where that file also has a
-replier; everywhere else a person copies the text, opens the post and marks the case as answered.
+What a platform allows stands in its source's file: `Source.reply`, or `may_reply` where it depends on the mention and
+on what the source was set up with (listener/source.py). The mention's own source is asked first, then others of its
+kind that are the same brand's or everybody's: a post that was heard without a key may be answered through an account.
+Everywhere else a person copies the text, opens the post and marks the case as answered.
 """
 
 from __future__ import annotations
 
 import functools
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from core.errors import BadInput
-from core.types import Permission
-from listener.source import load, load_replier
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from core import tables
+from core.errors import BadInput, GiveUp
+from core.settings import Settings
+from core.types import Author, Kind, Mention, Permission
+from listener.matching import fold_handle
+from listener.settings import whole
+from listener.source import Asking, DecidesReplies, Source, load, load_replier
+
+_STOP = re.compile(
+    r"(?:please\s+)?(?:stop|unsubscribe|opt[ -]?out|leave me alone|no more (?:replies|messages)"
+    r"|(?:stop|quit)\s+(?:replying|tagging|messaging|contacting|tweeting)\b.{0,20}"
+    r"|(?:don'?t|do not|never) (?:reply|contact|message|tag|tweet|write)\b.{0,30})[\s.!]*(?:please|now|thanks)?[\s.!]*",
+    re.IGNORECASE,
+)
+_NAMES = re.compile(r"@[\w.@-]+|https?://\S+")
+_MOST_STOP = 200
+"""Characters of a message that may be nothing but a wish to be left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One source through which a reply could go out, with its settings whole."""
+
+    source_id: int
+    kind: str
+    brand_id: int | None
+    active: bool
+    account: str | None
+    settings: Mapping[str, object] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Dealings:
+    """What was between us and some authors: when we last answered each, who has told us to stop, and who we are.
+
+    `own` are (platform, folded handle or id) of our accounts.
+    """
+
+    ways: tuple[Way, ...]
+    own: frozenset[tuple[str, str]]
+    answered: Mapping[int, float]
+    declined: frozenset[int]
+
+    def permission(self, mention: Mention, source: tuple[int, str] | None, author_id: int) -> Permission:
+        """May this mention be answered? `source` is the id and kind of what heard it; None: it was removed since."""
+        if source is None:
+            return Permission("hand", f"the source that heard this was removed: answer on {mention.platform} yourself")
+        try:
+            kind = load(source[1])
+        except BadInput:
+            why = f"this version has no source of kind {source[1]}: answer on {mention.platform} yourself"
+            return Permission("hand", why)
+        asked = [self._ask(kind, one, mention, author_id) for one in self.ways_of(*source)]
+        return next((one for one in asked if one.how == "api"), asked[0] if asked else kind.reply)
+
+    def ways_of(self, source_id: int, kind: str) -> list[Way]:
+        """Through which sources a mention of this source could be answered, its own first."""
+        own = [way for way in self.ways if way.source_id == source_id]
+        brand = own[0].brand_id if own else None
+        others = (way for way in self.ways if way.kind == kind and way.source_id != source_id)
+        return own + [way for way in others if way.active and (way.brand_id in (None, brand) or brand is None)]
+
+    def _ask(self, kind: type[Source], way: Way, mention: Mention, author_id: int) -> Permission:
+        if not issubclass(kind, DecidesReplies):
+            return kind.reply
+        own = frozenset(name for platform, name in self.own if platform == mention.platform)
+        answered = self.answered.get(author_id, 0.0) > mention.created_at.timestamp()
+        return kind.may_reply(Asking(mention, way.settings, way.account, own, answered, author_id in self.declined))
 
 
 @functools.cache
 def permission_for(source_kind: str | None, platform: str) -> Permission:
-    """Whether and how a mention on `platform` that a source of `source_kind` heard may be answered, and why.
-
-    `source_kind` None: its source was removed since.
-    """
+    """What is true of a mention of this kind of source when nothing else is known; `dealings` knows better."""
     if source_kind is None:
         return Permission("hand", f"the source that heard this was removed: answer on {platform} yourself")
     try:
-        source, replier = load(source_kind), load_replier(source_kind)
+        return load(source_kind).reply
     except BadInput:
         return Permission("hand", f"this version has no source of kind {source_kind}: answer on {platform} yourself")
-    if source.reply.how == "api" and replier is None:
-        return Permission("hand", f"replies to {source.title} cannot be sent from here: answer on {platform} yourself")
-    return source.reply
+
+
+def dealings(db: Session, process: Settings, author_ids: Collection[int]) -> Dealings:
+    """Read what `Dealings` needs for these authors."""
+    return Dealings(
+        tuple(_ways(db, process)),
+        frozenset(
+            (platform, fold_handle(handle))
+            for platform, handle in db.execute(select(tables.OwnAccount.platform, tables.OwnAccount.handle))
+        ),
+        _answered(db, author_ids),
+        _declined(db, author_ids),
+    )
+
+
+def permission_of(db: Session, process: Settings, row: tables.Mention) -> Permission:
+    """May this mention be answered, as things are now?"""
+    source = (row.source.id, row.source.kind) if row.source else None
+    return dealings(db, process, [row.author_id]).permission(value_of(row), source, row.author_id)
+
+
+def value_of(row: tables.Mention) -> Mention:
+    """The mention of a row, as platforms' rules take it."""
+    kind: Kind = row.kind  # type: ignore[assignment]
+    return Mention(
+        platform=row.platform,
+        native_id=row.native_id,
+        author=Author(row.author.native_id, row.author.handle, row.author.name, row.author.followers),
+        text=row.text,
+        created_at=row.created_at,
+        url=row.url,
+        kind=kind,
+        reply_to=row.reply_to,
+        conversation=row.conversation,
+        extra=row.extra,
+    )
+
+
+def wants_to_be_left_alone(text: str) -> bool:
+    """Whether a message says nothing but that we should stop writing to its author."""
+    return len(text) <= _MOST_STOP and _STOP.fullmatch(_NAMES.sub(" ", text).strip()) is not None
+
+
+def _ways(db: Session, process: Settings) -> Iterable[Way]:
+    """Sources of kinds that have a replier. One whose keys cannot be read is no way."""
+    for row in db.scalars(select(tables.Source).order_by(tables.Source.id)):
+        try:
+            if load_replier(row.kind) is not None:
+                yield Way(row.id, row.kind, row.brand_id, row.active, row.account, whole(process, row))
+        except (BadInput, GiveUp):
+            continue
+
+
+def _answered(db: Session, author_ids: Collection[int]) -> dict[int, float]:
+    """When we last answered each author, in seconds since 1970."""
+    case, reply = tables.Case, tables.Reply
+    last = (
+        select(case.author_id, func.max(reply.sent_at))
+        .join(reply, reply.case_id == case.id)
+        .where(case.author_id.in_(author_ids), reply.sent_at.is_not(None))
+        .group_by(case.author_id)
+    )
+    return {author_id: at.timestamp() for author_id, at in db.execute(last) if author_id and at}
+
+
+def _declined(db: Session, author_ids: Collection[int]) -> frozenset[int]:
+    """Who of them has told us to stop."""
+    mention = tables.Mention
+    short = select(mention.author_id, mention.text).where(
+        mention.author_id.in_(author_ids),
+        func.length(mention.text) <= _MOST_STOP,
+        mention.deleted_at.is_(None),
+        or_(*(mention.text.ilike(f"%{word}%") for word in _STOP_WORDS)),
+    )
+    return frozenset(author_id for author_id, text in db.execute(short) if wants_to_be_left_alone(text))
+
+
+_STOP_WORDS: Sequence[str] = ("stop", "unsubscribe", "opt", "alone", "no more", "quit", "don", "do not", "never")

@@ -1,19 +1,20 @@
 """Approved replies out, each at most once: the `post` stage.
 
 1. Claim: approved -> sending, by an update conditional on the case's version; commit. Of several workers one wins.
-2. Look once more: nobody has stopped sending, the post is still there and as it was, we go out as who was approved.
+2. Look once more: nobody has stopped sending, the post is still there and as it was, nobody has answered it on the
+   platform itself, it may still be answered, and we go out as who was approved.
 3. Call the platform, with no transaction open.
 4. Record what it said: sent, failed, later (approved again, due then), or unsure; in a transaction of its own.
 
-A crash between 1 and 4 leaves the case in `sending`. Nobody knows then whether the reply went out, so it is never just
-sent again: when its lease has passed, the platform is asked (Replier.find). Found: sent. Certainly not there: it may
-go out now. Cannot tell: unsure, and a person decides. The version that a claim gave the case is the token for
+A crash between 1 and 4 leaves the case in `sending`, and so does a call whose end says nothing (a timeout, an error
+after the text was handed over). Nobody knows then whether the reply went out, so it is never just sent again: when it
+would be there, the platform is asked (Replier.find). Found: sent. Certainly not there: it may go out now. Cannot tell:
+unsure, and a person decides. The version that a claim gave the case is the token for
 recording: a worker that comes back from the dead finds it changed and records nothing.
 """
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,13 +25,15 @@ from sqlalchemy.orm import Session, joinedload
 
 from core import waiting
 from core.clock import Clock
-from core.errors import Forbidden, GiveUp, PlatformError, RetryLater, Stale, Unsure
+from core.errors import BadInput, Forbidden, GiveUp, PlatformError, RetryLater, Stale, Unsure
 from core.runtime import Runtime
-from core.settings import Settings
-from core.tables import Case, Mention, Reply, Switch, User, Waiting
+from core.tables import Audit, Case, Mention, Reply, Switch, User, Waiting
 from core.types import Outgoing, Receipt
-from listener.source import Replier, load_replier
+from listener.confirm import ANSWERED_THERE
+from listener.source import Replier
 from responder.cases import last_reply
+from responder.permission import permission_of
+from responder.repliers import repliers_of, settle
 from responder.states import move
 
 log = logging.getLogger(__name__)
@@ -50,9 +53,13 @@ _FIRST_WAIT, _LONGEST_WAIT = 30.0, 3600.0
 """Seconds until the next attempt where the platform names none: doubled each time."""
 
 _STOPPED = "sending is stopped"
+_INTERRUPTED = "we were interrupted while sending"
 
-Repliers = Callable[[str], Replier | None]
-"""The replier of a kind of source; None where there is none."""
+LOOK_AGAIN = 60.0
+"""Seconds after which the platform is asked again for a reply that was not there just after an unclear call."""
+
+Repliers = Callable[[Session, "Claim"], tuple[int, Replier] | None]
+"""The source that sends a reply, and its replier; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,7 @@ class Claim:
     """One reply that is ours to send, or (`began` set) to ask the platform about; recorded only on this `version`."""
 
     case_id: int
+    mention_id: int
     version: int
     via: str
     account: str
@@ -82,14 +90,12 @@ class Outcome:
 
 def work(runtime: Runtime) -> int:
     """Send what is due; see core/queue.py."""
-    return post_replies(runtime, functools.partial(_replier, runtime.settings))
+    return post_replies(runtime, lambda db, claim: _replier(db, runtime, claim))
 
 
-@functools.cache
-def _replier(settings: Settings, kind: str) -> Replier | None:
-    """The process's replier of this kind; it may keep a session with its platform."""
-    replier = load_replier(kind)
-    return replier(settings) if replier else None
+def _replier(db: Session, runtime: Runtime, claim: Claim) -> tuple[int, Replier] | None:
+    mention = db.get_one(Mention, claim.mention_id, options=[joinedload(Mention.source)])
+    return repliers_of(runtime).find(db, claim.via, mention, claim.account)
 
 
 def post_replies(runtime: Runtime, repliers: Repliers, limit: int = BATCH) -> int:
@@ -101,11 +107,30 @@ def post_replies(runtime: Runtime, repliers: Repliers, limit: int = BATCH) -> in
         with runtime.db.write() as db:
             claim = _claim(db, runtime.clock, reply_id)
         if claim is not None:
-            outcome = _look_back(runtime, repliers, claim) if claim.began else _send(runtime, repliers, claim)
-            with runtime.db.write() as db:
-                _record(db, runtime.clock, claim, reply_id, outcome)
-            done += outcome.verb != "lost"
+            done += _see_to(runtime, repliers, claim, reply_id).verb != "lost"
     return done
+
+
+def _see_to(runtime: Runtime, repliers: Repliers, claim: Claim, reply_id: int) -> Outcome:
+    """Send one reply, or ask what became of it, and record what came of that."""
+    found: tuple[int, Replier] | None
+    try:
+        with runtime.db.read() as db:
+            found = repliers(db, claim)
+        nobody = f"replies cannot be sent to {claim.via} from here: answer by hand"
+    except (BadInput, GiveUp) as error:
+        found, nobody = None, str(error)
+    if found is None:
+        outcome = Outcome("doubt", f"{_INTERRUPTED}; {nobody}") if claim.began else Outcome("fail", nobody)
+    elif claim.began:
+        outcome = _look_back(runtime, found[1], claim)
+    else:
+        outcome = _send(runtime, found[1], claim)
+    with runtime.db.write() as db:
+        if found is not None:
+            settle(db, runtime, *found)
+        _record(db, runtime.clock, claim, reply_id, outcome)
+    return outcome
 
 
 def _due(db: Session, clock: Clock, limit: int) -> list[int]:
@@ -144,6 +169,7 @@ def _claim(db: Session, clock: Clock, reply_id: int) -> Claim | None:
     _wait(db, clock, reply_id, clock.now() + LEASE)
     return Claim(
         case_id=row.case_id,
+        mention_id=row.case.mention_id,
         version=case.version,
         via=row.via,
         account=row.account,
@@ -165,6 +191,14 @@ def _outgoing(db: Session, row: Reply) -> Outgoing:
         text=row.text,
         account=row.account,
         approved_by=user.name if user else "",
+        author_id=mention.author.native_id,
+        author_handle=mention.author.handle,
+        mention_at=mention.created_at,
+        reply_to=mention.reply_to,
+        conversation=mention.conversation,
+        extra=dict(mention.extra),
+        dated=max(row.approved_at, row.send_after or row.approved_at),
+        began_at=row.sending_at,
     )
 
 
@@ -173,13 +207,10 @@ def _wait(db: Session, clock: Clock, reply_id: int, due: datetime) -> None:
     waiting.add(db, clock, STAGE, [reply_id], due)
 
 
-def _send(runtime: Runtime, repliers: Repliers, claim: Claim) -> Outcome:
+def _send(runtime: Runtime, replier: Replier, claim: Claim) -> Outcome:
     """Look once more, then call the platform, once."""
-    replier = repliers(claim.via)
-    if replier is None:
-        return Outcome("fail", f"replies cannot be sent to {claim.via} from here: answer by hand")
     with runtime.db.read() as db:
-        found = _last_look(db, claim)
+        found = _last_look(db, runtime, claim)
     account = found or _account(replier, claim)
     return account if isinstance(account, Outcome) else _call(replier, claim, account)
 
@@ -199,7 +230,7 @@ def _call(replier: Replier, claim: Claim, account: str) -> Outcome:
         return _find(replier, claim, f"{type(error).__name__}: {error}")
 
 
-def _last_look(db: Session, claim: Claim) -> Outcome | None:
+def _last_look(db: Session, runtime: Runtime, claim: Claim) -> Outcome | None:
     """Why the reply must not go out at this moment, if so."""
     if _stopped(db):
         return Outcome("hold", _STOPPED)
@@ -214,7 +245,17 @@ def _last_look(db: Session, claim: Claim) -> Outcome | None:
         return Outcome("fail", "the post is gone")
     if found.edited_at is not None and found.edited_at > claim.approved_at:
         return Outcome("fail", "the post was edited after the reply was approved: read it again")
-    return None
+    if _answered_there(db, claim):
+        return Outcome("fail", "the post was answered on the platform itself after the reply was approved")
+    row = db.get_one(Mention, claim.mention_id, options=[joinedload(Mention.source), joinedload(Mention.author)])
+    permission = permission_of(db, runtime.settings, row)
+    return None if permission.how == "api" else Outcome("fail", f"no longer allowed: {permission.why}")
+
+
+def _answered_there(db: Session, claim: Claim) -> bool:
+    """Whether somebody of us answered on the platform itself since the reply was approved."""
+    told = select(Audit.id).where(Audit.case_id == claim.case_id, Audit.action == ANSWERED_THERE)
+    return db.scalar(told.where(Audit.at > claim.approved_at).limit(1)) is not None
 
 
 def _account(replier: Replier, claim: Claim) -> str | Outcome:
@@ -231,34 +272,34 @@ def _account(replier: Replier, claim: Claim) -> str | Outcome:
 
 
 def _find(replier: Replier, claim: Claim, problem: str) -> Outcome:
-    """After a call of which we do not know what it did: sent if it is there. If not, it may still be on its way."""
+    """After a call of which we do not know what it did: sent if it is there. If not, it may still be on its way, and
+    is asked for again."""
     try:
         receipt = replier.find(claim.outgoing)
+    except RetryLater as error:
+        return Outcome("wait", f"{problem}; {error}", after=max(LOOK_AGAIN, error.after or 0.0))
     except PlatformError as error:
         return Outcome("doubt", f"{problem}; and the platform cannot be asked: {error}")
     except Exception:
         log.exception("looking for reply %s ended in an error that no replier should raise", claim.outgoing.key)
         return Outcome("doubt", problem)
-    return Outcome("sent", receipt=receipt) if receipt else Outcome("doubt", f"{problem}; it was not there just after")
+    return Outcome("sent", receipt=receipt) if receipt else Outcome("wait", problem, after=LOOK_AGAIN)
 
 
-def _look_back(runtime: Runtime, repliers: Repliers, claim: Claim) -> Outcome:
-    """Settle a reply whose worker never came back: ask the platform, long after, whether it is there."""
-    replier = repliers(claim.via)
-    if replier is None:
-        return Outcome("doubt", f"we were interrupted while sending, and {claim.via} cannot be asked from here")
+def _look_back(runtime: Runtime, replier: Replier, claim: Claim) -> Outcome:
+    """Settle a reply of which nobody knows what became: ask the platform, some time after, whether it is there."""
     try:
         receipt = replier.find(claim.outgoing)
     except RetryLater as error:
         if runtime.clock.now() - claim.approved_at > PATIENCE:
-            return Outcome("doubt", f"we were interrupted while sending, and the platform does not say: {error}")
+            return Outcome("doubt", f"{_INTERRUPTED}, and the platform does not say: {error}")
         return Outcome("wait", str(error), after=_pause(error.after, claim.attempts))
     except PlatformError as error:
-        return Outcome("doubt", f"we were interrupted while sending: {error}")
+        return Outcome("doubt", f"{_INTERRUPTED}: {error}")
     except Exception as error:
         log.exception("looking for reply %s ended in an error that no replier should raise", claim.outgoing.key)
-        return Outcome("doubt", f"we were interrupted while sending: {type(error).__name__}")
-    return Outcome("sent", receipt=receipt) if receipt else Outcome("hold", "we were interrupted before it went out")
+        return Outcome("doubt", f"{_INTERRUPTED}: {type(error).__name__}")
+    return Outcome("sent", receipt=receipt) if receipt else Outcome("hold", "it did not go out at the first try")
 
 
 def _pause(after: float | None, attempts: int) -> float:
@@ -272,7 +313,8 @@ def _record(db: Session, clock: Clock, claim: Claim, reply_id: int, outcome: Out
     """Write what came of it, unless the case has moved on since we claimed it."""
     outcome = _too_late(outcome, claim, clock.now())
     if outcome.verb in ("lost", "wait"):
-        if outcome.verb == "wait":
+        if outcome.verb == "wait" and _still_ours(db, claim):
+            db.get_one(Reply, reply_id).error = outcome.reason
             _wait(db, clock, reply_id, clock.now() + timedelta(seconds=outcome.after or 0))
         return
     try:
@@ -291,6 +333,12 @@ def _record(db: Session, clock: Clock, claim: Claim, reply_id: int, outcome: Out
         _hold(db, clock, reply_id, claim.via, clock.now() + timedelta(seconds=outcome.after or 0))
     else:
         waiting.done(db, STAGE, [reply_id])
+
+
+def _still_ours(db: Session, claim: Claim) -> bool:
+    """Whether nobody has had the case since we claimed it; its row stays locked."""
+    row = select(Case.id).where(Case.id == claim.case_id, Case.version == claim.version)
+    return db.scalar(row.with_for_update()) is not None
 
 
 def _too_late(outcome: Outcome, claim: Claim, now: datetime) -> Outcome:

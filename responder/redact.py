@@ -13,7 +13,7 @@ from core.errors import ItemsSetAside, PlatformError, RetryLater
 from core.runtime import Runtime
 from core.setaside import set_aside
 from core.tables import Reply
-from listener.source import Redacts, load_replier
+from listener.source import Context, Redacts, load_replier
 
 STAGE = "redact"
 BATCH = 50
@@ -45,11 +45,12 @@ def _settle(runtime: Runtime, reply_id: int) -> bool:
 
 
 def _redact(runtime: Runtime, reply: Reply) -> PlatformError | None:
+    """The copies are in a place of ours, which the process knows; the source may be gone."""
     made = load_replier(reply.via)
-    replier: object = made(runtime.settings) if made else None
+    if made is None or not issubclass(made, Redacts):
+        return None
     try:
-        if isinstance(replier, Redacts):
-            replier.redact(reply.key, reply.text)
+        made(Context({}, runtime.settings, runtime.clock)).redact(reply.key, reply.text)
     except PlatformError as error:
         return error
     return None

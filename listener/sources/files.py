@@ -25,7 +25,6 @@ from typing import BinaryIO, ClassVar
 from filelock import FileLock, Timeout
 
 from core.errors import BadInput, RetryLater, Unsure
-from core.settings import Settings
 from core.types import Mention, Outgoing, Page, Permission, Receipt, Rejected
 from listener.records import Place, read
 from listener.source import Context, Field
@@ -36,6 +35,8 @@ QUIET_SECONDS = 10
 """For so long a file must not have changed before its last line counts as complete without an end."""
 CANARY_FILE = "ripplewatch-canary.jsonl"
 _HEAD = 1_024
+_RECORD = ("key", "platform", "mention_id", "mention_url", "text", "account", "approved_by")
+"""What the outbox file says of a reply."""
 
 
 class Files:
@@ -151,9 +152,9 @@ class FilesReplier:
     max_length: ClassVar[int | None] = None
     lock_seconds: ClassVar[float] = 10
 
-    def __init__(self, process: Settings) -> None:
+    def __init__(self, context: Context) -> None:
         """Opens nothing yet."""
-        self._file = process.outbox
+        self._file = context.process.outbox
 
     def account(self) -> str:
         """The file that replies go to."""
@@ -161,7 +162,8 @@ class FilesReplier:
 
     def send(self, reply: Outgoing) -> Receipt:
         """Append the reply, unless it is there already. What was half written when the disk was full is taken back."""
-        line = json.dumps(asdict(reply), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+        record = {name: getattr(reply, name) for name in _RECORD}
+        line = json.dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
         try:
             with self._locked():
                 if not self._has(reply.key):
@@ -191,6 +193,9 @@ class FilesReplier:
                 os.fsync(file.fileno())
         except OSError as error:
             raise RetryLater(f"{self._file} cannot be written: {error.strerror or error}") from error
+
+    def close(self) -> None:
+        """Nothing stays open."""
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

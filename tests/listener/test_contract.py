@@ -20,7 +20,7 @@ from core.settings import Settings
 from core.settings import load as load_settings
 from core.types import Page
 from listener.records import COLUMNS
-from listener.source import Context, Source, kinds, load, load_replier
+from listener.source import Context, DecidesReplies, Source, kinds, load, load_replier
 from tests.flow.recorded import World, world
 from tests.listener.emulators import mastodon, reddit, x, x_server, youtube
 
@@ -164,7 +164,7 @@ def test_whether_it_may_be_replied_to_says_why_and_has_who_does_it(kind: type[So
     assert kind.reply.how in ("api", "hand", "no")
     assert kind.reply.why.endswith(".")
     replier = load_replier(kind.kind)
-    assert (replier is not None) == (kind.reply.how == "api")
+    assert (replier is not None) == (kind.reply.how == "api" or issubclass(kind, DecidesReplies))
     if replier:
         assert replier.kind == kind.kind
         assert replier.max_length is None or replier.max_length > 0

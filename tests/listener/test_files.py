@@ -116,6 +116,10 @@ def test_a_path_that_cannot_be_meant_is_refused(path: object, settings: Settings
         Files(Context({"path": path}, settings, clock))
 
 
+def context(settings: Settings) -> Context:
+    return Context({}, settings, HeldClock())
+
+
 def reply(key: str = "k1", text: str = "Sorry!") -> Outgoing:
     return Outgoing(key, "x", "1", "https://x.example/1", text, "acme", "Ana")
 
@@ -125,7 +129,7 @@ def outbox(settings: Settings) -> list[dict[str, str]]:
 
 
 def test_a_reply_is_one_line_in_the_outbox_however_often_it_is_sent(settings: Settings) -> None:
-    replier = FilesReplier(settings)
+    replier = FilesReplier(context(settings))
     assert replier.find(reply()) is None
     text = 'Two\nlines, "quotes", 👍 and \ud800'
     assert replier.send(reply(text=text)) == Receipt("k1")
@@ -139,7 +143,7 @@ def test_a_reply_is_one_line_in_the_outbox_however_often_it_is_sent(settings: Se
 
 
 def test_a_line_that_a_crash_cut_off_was_not_sent_and_harms_no_other(settings: Settings) -> None:
-    replier = FilesReplier(settings)
+    replier = FilesReplier(context(settings))
     replier.send(reply("k1"))
     whole = settings.outbox.read_bytes()
     settings.outbox.write_bytes(whole + whole.replace(b"k1", b"k2")[:-1])
@@ -151,7 +155,7 @@ def test_a_line_that_a_crash_cut_off_was_not_sent_and_harms_no_other(settings: S
 
 
 def test_a_key_inside_a_text_is_not_that_reply(settings: Settings) -> None:
-    replier = FilesReplier(settings)
+    replier = FilesReplier(context(settings))
     replier.send(reply("k1", 'see "k2"'))
     assert replier.find(reply("k2")) is None
 
@@ -159,7 +163,7 @@ def test_a_key_inside_a_text_is_not_that_reply(settings: Settings) -> None:
 def test_many_that_send_at_once_write_whole_lines(settings: Settings) -> None:
     def send(number: int) -> None:
         for turn in range(5):
-            FilesReplier(settings).send(reply(f"k{number % 2}-{turn}", "x" * 5_000))
+            FilesReplier(context(settings)).send(reply(f"k{number % 2}-{turn}", "x" * 5_000))
 
     threads = [threading.Thread(target=send, args=(number,)) for number in range(4)]
     for thread in threads:
@@ -174,7 +178,7 @@ def test_many_that_send_at_once_write_whole_lines(settings: Settings) -> None:
 def test_an_outbox_that_cannot_be_written_means_later(settings: Settings) -> None:
     settings.outbox.mkdir(parents=True)
     with pytest.raises(RetryLater, match=r"outbox\.jsonl cannot be written"):
-        FilesReplier(settings).send(reply())
+        FilesReplier(context(settings)).send(reply())
 
 
 def test_an_outbox_that_another_process_keeps_locked_means_later(settings: Settings) -> None:
@@ -183,4 +187,4 @@ def test_an_outbox_that_another_process_keeps_locked_means_later(settings: Setti
 
     settings.outbox.parent.mkdir(parents=True)
     with FileLock(f"{settings.outbox}.lock"), pytest.raises(RetryLater, match="locked by another process"):
-        Hasty(settings).send(reply())
+        Hasty(context(settings)).send(reply())

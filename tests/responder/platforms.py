@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from core.runtime import Runtime
-from core.settings import Settings
 from core.tables import Audit, Reply, Switch
 from core.types import Outgoing, Receipt
-from listener.source import Replier
+from listener.source import Context, Replier
 from responder import cases
-from responder.post import post_replies
+from responder.post import Claim, Repliers, post_replies
 from tests.responder.stories import add_case, add_user, case
 
 Script = Callable[["FakePlatform", Outgoing], Receipt]
@@ -29,8 +29,8 @@ class FakePlatform:
     kind: ClassVar[str] = "files"
     max_length: ClassVar[int | None] = None
 
-    def __init__(self, *script: Script, process: Settings | None = None) -> None:
-        del process
+    def __init__(self, *script: Script, context: Context | None = None) -> None:
+        del context
         self.script = list(script)
         self.published: list[Outgoing] = []
         self.calls = 0
@@ -44,6 +44,9 @@ class FakePlatform:
     def send(self, reply: Outgoing) -> Receipt:
         self.calls += 1
         return (self.script.pop(0) if self.script else publish)(self, reply)
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def find(self, reply: Outgoing) -> Receipt | None:
         self.knows()
@@ -92,10 +95,16 @@ def approved(runtime: Runtime, text: str = "Sorry!", account: str = "") -> Reply
 
 
 def post(runtime: Runtime, platform: FakePlatform) -> int:
-    def replier(kind: str) -> Replier | None:
-        return platform if kind == "files" else None
+    return post_replies(runtime, through(platform))
 
-    return post_replies(runtime, replier)
+
+def through(platform: FakePlatform | None) -> Repliers:
+    """Everything of files goes out through this platform; nothing does where there is none."""
+
+    def found(db: Session, claim: Claim) -> tuple[int, Replier] | None:
+        return (1, platform) if platform and claim.via == "files" else None
+
+    return found
 
 
 def state(runtime: Runtime, reply: Reply) -> str:

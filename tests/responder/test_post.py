@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
 from core import waiting
 from core.clock import HeldClock
@@ -18,7 +19,7 @@ from core.types import Outgoing, Receipt
 from listener.forget import forget_mentions
 from listener.source import Replier
 from responder import cases
-from responder.post import MOST_ATTEMPTS, PATIENCE, post_replies, work
+from responder.post import MOST_ATTEMPTS, PATIENCE, Claim, post_replies, work
 from tests.responder.platforms import (
     FakePlatform,
     approved,
@@ -30,6 +31,7 @@ from tests.responder.platforms import (
     raises,
     state,
     stop_sending,
+    through,
 )
 from tests.responder.stories import add_brand, add_case, add_user, case, hear, look
 
@@ -150,10 +152,10 @@ def test_a_post_that_goes_or_changes_between_claim_and_call_is_not_answered(
     reply, platform = approved(runtime), FakePlatform()
     clock.advance(60)
 
-    def replier(kind: str) -> Replier | None:
-        with runtime.db.write() as db:
-            db.execute(update(Mention).values({column: clock.now()}))
-        return platform
+    def replier(db: Session, claim: Claim) -> tuple[int, Replier] | None:
+        with runtime.db.write() as other:
+            other.execute(update(Mention).values({column: clock.now()}))
+        return through(platform)(db, claim)
 
     post_replies(runtime, replier)
     assert (state(runtime, reply), platform.calls) == ("failed", 0)
@@ -186,7 +188,7 @@ def test_an_account_that_cannot_be_asked_for_sends_nothing(runtime: Runtime, err
 
 def test_where_no_replier_is_left_the_reply_fails_in_words(runtime: Runtime) -> None:
     reply = approved(runtime)
-    post_replies(runtime, lambda kind: None)
+    post_replies(runtime, through(None))
     assert state(runtime, reply) == "failed"
     assert "answer by hand" in (kept(runtime, reply).error or "")
 

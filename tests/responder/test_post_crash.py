@@ -10,6 +10,7 @@ from datetime import datetime
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from core import waiting
 from core.clock import HeldClock
@@ -19,7 +20,7 @@ from core.tables import Case, Reply
 from core.types import Outgoing, Receipt
 from listener.source import Replier
 from responder import cases
-from responder.post import LEASE, post_replies
+from responder.post import LEASE, LOOK_AGAIN, Claim, post_replies
 from tests.responder.platforms import (
     Died,
     FakePlatform,
@@ -32,18 +33,41 @@ from tests.responder.platforms import (
     raises,
     state,
     stop_sending,
+    through,
 )
 from tests.responder.stories import add_brand, add_user, hear, look
 
 
 @pytest.mark.parametrize("error", [Unsure("timed out"), ValueError("bug in the adapter"), OSError("reset")])
-def test_an_unclear_end_is_read_back_at_once(runtime: Runtime, error: Exception) -> None:
+def test_an_unclear_end_is_read_back_at_once_and_once_more(
+    runtime: Runtime, clock: HeldClock, error: Exception
+) -> None:
     there, not_there = approved(runtime), approved(runtime)
     platform = FakePlatform(fails_after(error), fails_before(error))
     post(runtime, platform)
-    assert Counter(state(runtime, one) for one in (there, not_there)) == {"sent": 1, "unsure": 1}
+    assert Counter(state(runtime, one) for one in (there, not_there)) == {"sent": 1, "sending": 1}
     assert platform.calls == 2
+    clock.advance(LOOK_AGAIN - 1)
     assert post(runtime, platform) == 0
+    clock.advance(1)
+    while post(runtime, platform):
+        pass
+    assert Counter(out.key for out in platform.published) == {there.key: 1, not_there.key: 1}
+    assert {state(runtime, one) for one in (there, not_there)} == {"sent"}
+
+
+def test_what_the_platform_does_not_show_yet_is_asked_for_until_it_does(runtime: Runtime, clock: HeldClock) -> None:
+    reply, platform = approved(runtime), FakePlatform(fails_after(Unsure("timed out")))
+    platform.knows = raises(RetryLater("it does not show the reply yet", after=100))
+    post(runtime, platform)
+    assert (state(runtime, reply), kept(runtime, reply).error) == (
+        "sending",
+        "timed out; it does not show the reply yet",
+    )
+    clock.advance(100)
+    platform.knows = lambda: None
+    post(runtime, platform)
+    assert (state(runtime, reply), platform.calls) == ("sent", 1)
 
 
 def test_what_cannot_be_read_back_is_left_to_a_person(runtime: Runtime, clock: HeldClock) -> None:
@@ -125,14 +149,14 @@ def test_a_worker_that_was_overtaken_before_its_call_does_not_make_it(runtime: R
     reply, platform = approved(runtime), FakePlatform()
     suspended = FakePlatform()
 
-    def replier(kind: str) -> Replier | None:
+    def replier(db: Session, claim: Claim) -> tuple[int, Replier] | None:
         if suspended.calls == 0:
             suspended.calls += 1
             clock.advance(LEASE.total_seconds())
             while post(runtime, platform):
                 pass
             assert len(platform.published) == 1
-        return suspended
+        return through(suspended)(db, claim)
 
     post_replies(runtime, replier)
     assert suspended.published == []

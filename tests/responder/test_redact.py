@@ -20,10 +20,16 @@ from core.tables import Case, Mention, Row, Source
 from core.types import Outgoing, Page
 from listener.collect import collect
 from listener.matching import BrandMatcher
+from listener.source import Context
 from listener.sources.files import FilesReplier
 from responder import cases
 from responder.redact import work
 from tests.responder.stories import add_brand, add_user, hear, look
+
+
+def files(settings: Settings) -> FilesReplier:
+    return FilesReplier(Context({}, settings, HeldClock()))
+
 
 SAID = "Xylophone parcel quagmire: nobody at Acme answers my three letters"
 WORDS = ("xylophone", "quagmire", "zebedee")
@@ -35,7 +41,7 @@ def outgoing(key: str, text: str) -> Outgoing:
 
 
 def test_a_line_of_the_outbox_changes_in_its_place_and_no_other_does(settings: Settings) -> None:
-    replier = FilesReplier(settings)
+    replier = files(settings)
     for key in ("a", "b", "c"):
         replier.send(outgoing(key, f"{OURS} {key}"))
     before = settings.outbox.read_bytes()
@@ -51,7 +57,7 @@ def test_a_line_of_the_outbox_changes_in_its_place_and_no_other_does(settings: S
 
 
 def test_where_the_new_text_does_not_fit_nothing_is_left_of_it(settings: Settings) -> None:
-    replier = FilesReplier(settings)
+    replier = files(settings)
     replier.send(replace(outgoing("a", "5 7 9"), mention_url=None))
     replier.redact("a", "… … … … … … … …")
     (line,) = settings.outbox.read_text("utf-8").splitlines()
@@ -59,7 +65,7 @@ def test_where_the_new_text_does_not_fit_nothing_is_left_of_it(settings: Setting
 
 
 def test_without_an_outbox_there_is_nothing_to_change(settings: Settings) -> None:
-    FilesReplier(settings).redact("a", "")
+    files(settings).redact("a", "")
     assert not settings.outbox.exists()
 
 

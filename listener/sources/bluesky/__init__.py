@@ -24,6 +24,7 @@ from listener.sources.bluesky.jetstream import Jetstream, Place, microseconds, m
 from listener.sources.bluesky.login import Login
 from listener.sources.bluesky.page import NAMES, UNREADABLE, Cursor, Heard
 from listener.sources.bluesky.records import POSTS, REPOSTS
+from listener.sources.bluesky.reply import BlueskyReplier, may_reply
 from listener.sources.bluesky.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ class Bluesky:
         Field(
             "handle",
             "Handle",
-            "Only to search for what was missed, and to hear notifications: your account's name on Bluesky.",
+            "To answer, to search for what was missed, and to hear notifications: your account's name.",
             required=False,
             example="acme.bsky.social",
         ),
@@ -97,6 +98,13 @@ class Bluesky:
             secret=True,
             example="abcd-efgh-ijkl-mnop",
         ),
+        Field(
+            "answer",
+            "Answer",
+            "tagged: only people who tagged, answered or quoted you, as Bluesky asks. everybody: others as well.",
+            required=False,
+            example="tagged",
+        ),
     )
     steps: ClassVar[tuple[str, ...]] = (
         "All posts of the network are heard without an account: leave these steps out if that is enough.",
@@ -107,9 +115,9 @@ class Bluesky:
     silent_seconds: ClassVar[float | None] = 60
     reply: ClassVar[Permission] = Permission(
         "hand",
-        "Bluesky asks that automated accounts answer only people who tagged them: copy the text, open the post, "
-        "and answer there yourself.",
+        "Replies to Bluesky need your handle and an app password: copy the text, open the post, and answer there.",
     )
+    may_reply = staticmethod(may_reply)
 
     def __init__(self, context: Context, *, page_seconds: float = PAGE_SECONDS, request_seconds: float = 20) -> None:
         """Raises BadInput that names the field. The seconds are how long an event and an answer are waited for."""
@@ -119,6 +127,8 @@ class Bluesky:
         reposts = str(context.settings.get("reposts") or "no").casefold()
         if reposts not in ("yes", "no"):
             raise BadInput("Count reposts: yes or no")
+        if str(context.settings.get("answer") or "tagged").casefold() not in ("tagged", "everybody"):
+            raise BadInput("Answer: tagged or everybody")
         self._collections = (POSTS, REPOSTS) if reposts == "yes" else (POSTS,)
         self._login = _login(context, request_seconds)
         self._notified_at = context.clock.monotonic()
@@ -362,3 +372,4 @@ def _login(context: Context, seconds: float) -> Login | None:
 
 
 SOURCE = Bluesky
+REPLIER = BlueskyReplier

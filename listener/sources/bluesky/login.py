@@ -39,10 +39,25 @@ class Login:
         if not self._session:
             self._sign_in()
         response = self._ask("GET", method, self._session["access"], params=dict(params or {}))
-        if _error(response) in _WORN_OUT:
+        if worn_out(response):
             self._renew()
             response = self._ask("GET", method, self._session["access"], params=dict(params or {}))
         return self._body(response)
+
+    def did(self) -> str:
+        """Who the account is, by the name that never changes."""
+        if not self._session:
+            self._sign_in()
+        if not self._session.get("did"):  # a session of before this was kept
+            self._session["did"] = str(self.get("com.atproto.server.getSession")["did"])
+            self._renewed = True
+        return self._session["did"]
+
+    def token(self) -> str:
+        """What a request of one's own has to show; for one that is made at once, after a `get`."""
+        if not self._session:
+            self._sign_in()
+        return self._session["access"]
 
     def renewed(self) -> dict[str, str]:
         """The session, if it is another than was kept before; told once."""
@@ -68,7 +83,11 @@ class Login:
         self._keep(self._body(response))
 
     def _keep(self, session: Mapping[str, Any]) -> None:
-        self._session = {"access": str(session["accessJwt"]), "refresh": str(session["refreshJwt"])}
+        self._session = {
+            "access": str(session["accessJwt"]),
+            "refresh": str(session["refreshJwt"]),
+            "did": str(session.get("did") or self._session.get("did") or ""),
+        }
         self._renewed = True
 
     def _ask(self, verb: str, method: str, token: str = "", **more: Any) -> httpx2.Response:
@@ -91,6 +110,11 @@ class Login:
         if not isinstance(body, dict):
             raise RetryLater("Bluesky answered in another form than it used to")
         return body
+
+
+def worn_out(response: httpx2.Response) -> bool:
+    """Whether an answer says that the token is no longer good, and nothing else is wrong."""
+    return _error(response) in _WORN_OUT
 
 
 def _error(response: httpx2.Response) -> str | None:

@@ -24,7 +24,6 @@ def uri(did: str, collection: str, rkey: str) -> str:
 def mention(did: str, rkey: str, record: Mapping[str, Any], seen: datetime) -> Mention:
     """The mention that a post's record is. Raises KeyError, TypeError or AttributeError where it is none."""
     reply, langs = record.get("reply") or {}, record.get("langs") or ()
-    links = _links(record)
     return Mention(
         platform="bluesky",
         native_id=uri(did, POSTS, rkey),
@@ -36,7 +35,7 @@ def mention(did: str, rkey: str, record: Mapping[str, Any], seen: datetime) -> M
         reply_to=reply["parent"]["uri"] if reply else None,
         conversation=reply["root"]["uri"] if reply else uri(did, POSTS, rkey),
         lang=langs[0] if langs else None,
-        extra={"links": links} if links else {},
+        extra=_extra(record),
     )
 
 
@@ -84,15 +83,26 @@ def _kind(record: Mapping[str, Any]) -> Kind:
     return "quote" if spread(record) else "post"
 
 
+def _extra(record: Mapping[str, Any]) -> dict[str, object]:
+    """Where the post's links lead, whom it tags (as DIDs), and what it quotes."""
+    found = {"links": _links(record), "mentions": _features(record, "mention", "did"), "quote_of": spread(record)}
+    return {name: value for name, value in found.items() if value}
+
+
+def _features(record: Mapping[str, Any], kind: str, part: str) -> list[str]:
+    found = (
+        feature[part]
+        for facet in record.get("facets") or ()
+        for feature in facet.get("features") or ()
+        if feature.get("$type") == f"app.bsky.richtext.facet#{kind}" and isinstance(feature.get(part), str)
+    )
+    return list(dict.fromkeys(found))
+
+
 def _links(record: Mapping[str, Any]) -> list[str]:
     """Where the post's links lead; its text shows them shortened."""
     embed = record.get("embed") or {}
-    found = [
-        feature["uri"]
-        for facet in record.get("facets") or ()
-        for feature in facet.get("features") or ()
-        if feature.get("$type") == "app.bsky.richtext.facet#link" and isinstance(feature.get("uri"), str)
-    ]
+    found = _features(record, "link", "uri")
     external = (embed.get("external") or (embed.get("media") or {}).get("external") or {}).get("uri")
     return list(dict.fromkeys([*found, *([external] if isinstance(external, str) else [])]))
 

@@ -16,27 +16,27 @@ from __future__ import annotations
 
 import imaplib
 import re
-import ssl
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from typing import Any, ClassVar
 
-from imap_tools import A, BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted
-from imap_tools.errors import ImapToolsError, MailboxFetchError, MailboxFolderSelectError, MailboxLoginError
+from imap_tools import A, BaseMailBox
+from imap_tools.errors import ImapToolsError, MailboxFetchError, MailboxFolderSelectError
 from imap_tools.utils import encode_folder
 
-from core.errors import BadInput, GiveUp, RetryLater
+from core.errors import GiveUp, RetryLater, Unsure
 from core.types import Access, Mention, Page, Permission, Rejected
 from listener.source import Context, Field
+from listener.sources.email import reply as reply_rules
 from listener.sources.email.letter import CANARY_HEADER, Arrived, read
-from listener.sources.email.login import Login
+from listener.sources.email.mailbox import BEGIN_DAYS, FIELDS, LATER, Mailbox, words
 from listener.sources.email.progress import Place, Progress
-from listener.sources.email.server import cut_after, hang_up, number, send, servers
+from listener.sources.email.server import number, send
 
 PAGE_MAILS = 200
 MAX_MAIL = 500_000
@@ -49,14 +49,7 @@ NEARLY_FULL, FULL = 0.9, 0.99
 FULL_SECONDS = 600.0
 """Until a full mailbox is looked at again."""
 _AT_ONCE = 20
-_BEGIN_DAYS = 7
 
-_LATER = re.compile(
-    r"\[(?:unavailable|inuse|limit|throttled|serverbug)|too many|try again|temporar|later|timed? ?out|internal"
-    r"|unavailable|busy|exceeded",
-    re.IGNORECASE,
-)
-"""What a server says when the same may work in a while."""
 _UID = re.compile(rb"\bUID (\d{1,10})")
 _SIZE = re.compile(rb"\bRFC822\.SIZE (\d{1,12})")
 _STORAGE = re.compile(rb"\bSTORAGE (\d{1,15}) (\d{1,15})", re.IGNORECASE)
@@ -87,34 +80,7 @@ class Email:
     kind: ClassVar[str] = "email"
     title: ClassVar[str] = "E-mail"
     about: ClassVar[str] = "Reads a mailbox that customers and web forms write to, and changes nothing in it."
-    fields: ClassVar[tuple[Field, ...]] = (
-        Field("imap_host", "IMAP server", "For incoming mail, as mail programs have it.", example="imap.example.com"),
-        Field("user", "User name", "Mostly the mail address itself.", example="support@example.com"),
-        Field("password", "Password", "An app password, where the provider has them.", secret=True, example="app-pass"),
-        Field(
-            "tenant", "Microsoft tenant", "Microsoft 365 only: its id or domain.", False, example="acme.onmicrosoft.com"
-        ),
-        Field(
-            "client_id",
-            "Microsoft app",
-            "Microsoft 365 only: the app's id. Its secret is the password.",
-            False,
-            example="3f1e",
-        ),
-        Field("folders", "Folders", "With commas between them. Empty: the inbox.", False, example="INBOX, Complaints"),
-        Field("days", "Days to look back", f"How far back to begin. Empty: {_BEGIN_DAYS}.", False, example="30"),
-        Field("address", "Mail address", "Needed where the user name is none.", False, example="help@example.com"),
-        Field("security", "Security", "tls, starttls, or none (on this machine only).", False, example="tls"),
-        Field("imap_port", "IMAP port", "Empty: 993, or 143 without tls.", False, example="993"),
-        Field(
-            "smtp_host",
-            "SMTP server",
-            "For outgoing mail: with it the mailbox is checked with a message to ourselves.",
-            False,
-            example="smtp.example.com",
-        ),
-        Field("smtp_port", "SMTP port", "Empty: 465, or 587 with starttls.", False, example="465"),
-    )
+    fields: ClassVar[tuple[Field, ...]] = FIELDS
     steps: ClassVar[tuple[str, ...]] = (
         "In the settings of the mailbox, turn on IMAP.",
         "If the account signs in with a second factor, make an app password for Ripplewatch there.",
@@ -127,26 +93,22 @@ class Email:
     reply: ClassVar[Permission] = Permission(
         "hand", "Mails are answered from the mailbox itself: copy the text, and answer there."
     )
+    may_reply = staticmethod(reply_rules.may_reply)
 
     def __init__(self, context: Context, seconds: float = SECONDS, total_seconds: float = TOTAL_SECONDS) -> None:
         """Raises BadInput that names the field."""
         self._context, self._seconds, self._total = context, seconds, total_seconds
-        given = {asked.name: _given(context, asked) for asked in self.fields}
-        self._imap, self._smtp = servers(given)
-        self._days = number(given, "days", 3_650, _BEGIN_DAYS)
+        self._mailbox = Mailbox(context, seconds, total_seconds)
+        given = self._mailbox.given
+        self._days = number(given, "days", 3_650, BEGIN_DAYS)
         self._folders = list(dict.fromkeys(one.strip() for one in given["folders"].split(",") if one.strip()))
         self._folders = self._folders or ["INBOX"]
-        self._login = Login(context, given, seconds)
-        self._address = (given["address"] or (given["user"] if "@" in given["user"] else "")).lower()
-        if self._address and not re.fullmatch(r"[^\s@<>,;:\"()]+@[^\s@<>,;:\"()]+", self._address):
-            raise BadInput(f"address: {self._address[:100]!r} is no mail address")
-        self._mailbox: BaseMailBox | None = None
 
     def fetch(self, cursor: str | None) -> Page:
         """The next mails of all folders, in the order of their arrival; then whether there is room for more."""
         today = self._context.clock.now().date()
         progress = Progress.read(cursor, today - timedelta(days=self._days))
-        with self._connected() as mailbox:
+        with self._mailbox.connected() as mailbox:
             heard = self._hear(mailbox, progress)
             full = 0.0 if heard.more else self._leave(mailbox)
         if full >= FULL and not heard.mails:
@@ -166,8 +128,8 @@ class Email:
 
     def access(self) -> Access:
         """Whose mailbox this is, how many mails it holds, and how full it is."""
-        with self._connected() as mailbox:
-            with self._in_time(mailbox):
+        with self._mailbox.connected() as mailbox:
+            with self._mailbox.in_time(mailbox):
                 may = [f"read {name} ({_open(mailbox, name)[1]:,} mails)" for name in self._folders]
             full = self._leave(mailbox)
         if full:
@@ -177,84 +139,35 @@ class Email:
             may_not.append("check the mailbox with a message to ourselves (no SMTP server is given)")
         if full >= NEARLY_FULL:
             may_not.append("hear anything more once that is full: make room")
-        return Access(self._address or self._login.user, tuple(may), tuple(may_not))
+        return Access(self._mailbox.address or self._mailbox.login.user, tuple(may), tuple(may_not))
 
     def close(self) -> None:
         """Cut the connection; an answer that is being waited for ends in an error."""
-        mailbox, self._mailbox = self._mailbox, None
-        if mailbox:
-            hang_up(mailbox.client)
+        self._mailbox.close()
 
     def can_send_canary(self) -> bool:
         """Whether an SMTP server is given, and an address to send to."""
-        return bool(self._smtp and self._address)
+        return bool(self._mailbox.smtp and self._mailbox.address)
 
     def send_canary(self, token: str) -> None:
         """Mail the token to the mailbox itself."""
-        if self._smtp is None:
+        if self._mailbox.smtp is None:
             raise GiveUp("no SMTP server is given")
         mail = EmailMessage()
-        mail["From"] = mail["To"] = self._address
+        mail["From"] = mail["To"] = self._mailbox.address
         mail["Subject"] = mail[CANARY_HEADER] = token
         mail["Date"] = format_datetime(self._context.clock.now())
-        mail["Message-ID"] = make_msgid(domain=self._address.partition("@")[2])
+        mail["Message-ID"] = make_msgid(domain=self._mailbox.address.partition("@")[2])
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(token)
-        send(self._smtp, self._login, mail, self._seconds, self._total)
-
-    @contextmanager
-    def _connected(self) -> Iterator[BaseMailBox]:
-        """The mailbox, logged in; what goes wrong with it is said in words, and ends the connection."""
-        host = self._imap.host
         try:
-            mailbox = self._mailbox = self._mailbox or self._log_in()
-            yield mailbox
-        except (GiveUp, RetryLater):
-            self.close()
-            raise
-        except ssl.SSLCertVerificationError as error:
-            raise GiveUp(f"{host} cannot prove that it is {host}: {error.verify_message}") from error
-        except (ImapToolsError, imaplib.IMAP4.error, OSError, ValueError) as error:
-            self.close()
-            raise RetryLater(f"{host}: {_words(error)}") from error
-
-    def _log_in(self) -> BaseMailBox:
-        token = self._login.token()
-        host, port, security = self._imap.host, self._imap.port, self._imap.security
-        if security == "none":
-            mailbox: BaseMailBox = MailBoxUnencrypted(host, port, self._seconds)
-        else:
-            kind = MailBox if security == "tls" else MailBoxStartTls
-            mailbox = kind(host, port, timeout=self._seconds, ssl_context=ssl.create_default_context())
-        try:
-            with self._in_time(mailbox):
-                self._sign_in(mailbox, token)
-        except (MailboxLoginError, imaplib.IMAP4.error) as error:
-            hang_up(mailbox.client)
-            self._login.forget_token()
-            if isinstance(error, imaplib.IMAP4.abort) or _LATER.search(_words(error)):
-                raise
-            raise GiveUp(f"{host} does not let us in: {_words(error)}") from error
-        except (OSError, RetryLater):
-            hang_up(mailbox.client)
-            raise
-        return mailbox
-
-    def _sign_in(self, mailbox: BaseMailBox, token: str | None) -> None:
-        login = self._login
-        if token:
-            mailbox.xoauth2(login.user, token, initial_folder=None)
-        elif f"{login.user}{login.password}".isascii():
-            mailbox.login(login.user, login.password, initial_folder=None)
-        else:
-            mailbox.login_utf8(login.user, login.password, initial_folder=None)
-
-    def _in_time(self, mailbox: BaseMailBox) -> AbstractContextManager[None]:
-        return cut_after(self._total, mailbox.client)
+            send(self._mailbox.smtp, self._mailbox.login, mail, self._seconds, self._total)
+        except Unsure as error:
+            raise RetryLater(str(error)) from error
 
     def _leave(self, mailbox: BaseMailBox) -> float:
         """Ask how full the mailbox is, and say goodbye; that this is not heard matters to nobody."""
-        with self._in_time(mailbox):
+        with self._mailbox.in_time(mailbox):
             full = self._how_full(mailbox)
             with suppress(ImapToolsError, imaplib.IMAP4.error, OSError, ValueError):
                 mailbox.logout()
@@ -265,7 +178,7 @@ class Email:
         """The next PAGE_MAILS mails, folder after folder."""
         heard = _Heard()
         for name in self._folders:
-            with self._in_time(mailbox):
+            with self._mailbox.in_time(mailbox):
                 validity, _ = _open(mailbox, name)
                 place = progress.of(name, validity)
                 uids = _uids_after(mailbox, place.uid, date.fromisoformat(progress.since))
@@ -281,17 +194,17 @@ class Email:
         """What these mails say. One that the server lists and does not give is told; one that is gone is not."""
         if self._context.stop.is_set():
             raise RetryLater("stopping")
-        with self._in_time(mailbox):
+        with self._mailbox.in_time(mailbox):
             found = _fetched(mailbox, uids)
             for uid in [one for one in uids if one not in found]:
                 if uid in _search(mailbox, f"UID {uid}"):
                     found |= _fetched(mailbox, [uid]) or {uid: None}
         items = list[Mention | Rejected]()
-        own = frozenset({self._address} - {""})
+        own = frozenset({self._mailbox.address} - {""})
         for uid, mail in sorted(found.items(), key=lambda one: one[0]):
             where = f"mail {uid} in {folder}"
             if mail is None:
-                items.append(Rejected(where, f"{self._imap.host} lists it but does not give it"))
+                items.append(Rejected(where, f"{self._mailbox.imap.host} lists it but does not give it"))
             elif said := read(Arrived(mail.raw, where, mail.at or self._context.clock.now(), mail.whole), own):
                 items.append(said)
         return items
@@ -308,21 +221,12 @@ class Email:
         return max((int(used) / int(limit) for used, limit in quotas if int(limit)), default=0.0)
 
 
-def _given(context: Context, asked: Field) -> str:
-    value = context.settings.get(asked.name) or ""
-    if not isinstance(value, str) or not value.isprintable():
-        raise BadInput(f"{asked.name}: this must be text on one line")
-    if asked.required and not value.strip():
-        raise BadInput(f"{asked.name}: this is needed")
-    return value if asked.secret else value.strip()
-
-
 def _open(mailbox: BaseMailBox, folder: str) -> tuple[int, int]:
     """Open a folder read-only; its UIDVALIDITY, and how many mails are in it."""
     try:
         _, exists = mailbox.folder.set(folder, readonly=True)
     except MailboxFolderSelectError as error:
-        if _LATER.search(_words(error)):
+        if LATER.search(words(error)):
             raise
         names = [one.name for one in mailbox.folder.list()]
         if folder in names:
@@ -350,7 +254,7 @@ def _fetched(mailbox: BaseMailBox, uids: Sequence[int]) -> dict[int, _Mail | Non
     wanted = f"(UID INTERNALDATE RFC822.SIZE BODY.PEEK[]<0.{MAX_MAIL}>)"
     status, answers = mailbox.client.uid("FETCH", ",".join(map(str, uids)), wanted)
     if status != "OK":
-        if _LATER.search(str(answers)):
+        if LATER.search(str(answers)):
             raise MailboxFetchError((status, answers), "OK")
         if len(uids) == 1:
             return {uids[0]: None}
@@ -380,12 +284,5 @@ def _arrival(facts: bytes) -> datetime | None:
     return datetime.fromtimestamp(time.mktime(local), UTC) if local else None
 
 
-def _words(error: Exception) -> str:
-    """What a server said, without the brackets of Python."""
-    said = getattr(error, "command_result", (None, None))[1]
-    if isinstance(said, list):
-        return " ".join(one.decode(errors="replace") for one in said if isinstance(one, bytes))[:300] or "no"
-    return str(error)[:300] or type(error).__name__
-
-
 SOURCE = Email
+REPLIER = reply_rules.EmailReplier

@@ -24,6 +24,7 @@ CANARY_HEADER = "X-Ripplewatch-Canary"
 MAX_PARTS = 100
 """A mail with more nested parts than that is not taken apart."""
 _MAX_IDS = 100_000
+_MAX_SUBJECT, _MOST_REFERENCES = 500, 20
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
@@ -68,7 +69,7 @@ def read(mail: Arrived, own: frozenset[str]) -> Mention | Rejected | None:
 
 
 def _mention(message: Message, mail: Arrived, own: frozenset[str]) -> Mention | Rejected | None:
-    thread, answered = _thread(message)
+    references, answered = _thread(message)
     text = parts.text(message)
     form = None if answered else webform.read(text)
     author = Author(form.address, form.address, form.name) if form else _author(message, own)
@@ -86,8 +87,18 @@ def _mention(message: Message, mail: Arrived, own: frozenset[str]) -> Mention | 
         created_at=_written(message, mail.at),
         kind="email",
         reply_to=answered,
-        conversation=thread,
+        conversation=references[0] if references else None,
+        extra=_extra(message, form, references),
     )
+
+
+def _extra(message: Message, form: webform.Form | None, references: list[str]) -> dict[str, object]:
+    """What an answer in the same thread needs."""
+    found: dict[str, object] = {
+        "subject": (form.subject if form else "") or _REPLIES.sub("", parts.header(message, "Subject"))[:_MAX_SUBJECT],
+        "references": references[:1] + references[1:][-_MOST_REFERENCES:],
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def _said(message: Message, text: str, form: webform.Form | None) -> str:
@@ -126,14 +137,11 @@ def _author(message: Message, own: frozenset[str]) -> Author:
     return sender
 
 
-def _thread(message: Message) -> tuple[str | None, str | None]:
-    """The ids of the thread's first mail, if this one names it, and of the mail that this one answers."""
+def _thread(message: Message) -> tuple[list[str], str | None]:
+    """The ids of the thread's mails, as far as this one names them, and of the mail that this one answers."""
     references = _ID.findall(str(message.get("References") or "")[:_MAX_IDS])
     answered = _ID.search(str(message.get("In-Reply-To") or "")[:_MAX_IDS])
-    return (
-        references[0] if references else None,
-        answered[1] if answered else references[-1] if references else None,
-    )
+    return references, answered[1] if answered else references[-1] if references else None
 
 
 def _native_id(message: Message, raw: bytes) -> str:

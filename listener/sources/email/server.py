@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
+from email.policy import SMTP
 
-from core.errors import BadInput, GiveUp, RetryLater
+from core.errors import BadInput, GiveUp, RetryLater, Unsure
 from listener.sources.email.login import Login, xoauth2
 
 SECURITY = ("tls", "starttls", "none")
@@ -105,29 +106,62 @@ def hang_up(client: imaplib.IMAP4 | smtplib.SMTP) -> None:
 
 
 def send(server: Server, login: Login, mail: EmailMessage, seconds: float, total_seconds: float) -> None:
-    """Hand over one mail. Raises GiveUp or RetryLater in the server's words; `seconds` is for each answer."""
+    """Hand over one mail. `seconds` is for each answer.
+
+    GiveUp and RetryLater, in the server's words, mean that it did not take the mail; Unsure, that the connection ended
+    after we had begun to hand it over and before the server had answered.
+    """
     token = login.token()
     try:
-        with _connected(server, seconds) as client, cut_after(total_seconds, client):
-            if server.security == "starttls":
-                client.starttls(context=ssl.create_default_context())
-            if token:
-                shown = xoauth2(login.user, token)
-                client.ehlo_or_helo_if_needed()
-                client.auth("XOAUTH2", lambda challenge=None: "" if challenge else shown)
-            else:
-                client.login(login.user, login.password)
-            client.send_message(mail)
+        client = _connected(server, seconds)
+        try:
+            with cut_after(total_seconds, client):
+                _log_in(client, server, login, token)
+                _hand_over(client, mail)
+            with suppress(smtplib.SMTPException, OSError):  # it was taken, whatever is said to a goodbye
+                client.quit()
+        finally:
+            client.close()
     except smtplib.SMTPResponseException as error:
         said = f"{server.host} answers {error.smtp_code}: {_text(error.smtp_error)}"
         raise (RetryLater if 400 <= error.smtp_code < 500 else GiveUp)(said) from error
-    except smtplib.SMTPRecipientsRefused as error:
-        refusals = "; ".join(f"{code} {_text(said)}" for code, said in error.recipients.values())
-        raise GiveUp(f"{server.host} does not take a mail to ourselves: {refusals}") from error
     except smtplib.SMTPNotSupportedError as error:
         raise GiveUp(f"{server.host}: {error}") from error
     except (OSError, ValueError) as error:  # every other of smtplib's is an OSError
         raise RetryLater(f"{server.host} cannot be reached: {error or type(error).__name__}") from error
+
+
+def _log_in(client: smtplib.SMTP, server: Server, login: Login, token: str | None) -> None:
+    if server.security == "starttls":
+        client.starttls(context=ssl.create_default_context())
+    client.ehlo_or_helo_if_needed()
+    if token:
+        shown = xoauth2(login.user, token)
+        client.auth("XOAUTH2", lambda challenge=None: "" if challenge else shown)
+    else:
+        client.login(login.user, login.password)
+
+
+def _hand_over(client: smtplib.SMTP, mail: EmailMessage) -> None:
+    """The mail in one transaction of SMTP. Until its text is on its way, every end means that it was not taken."""
+    for code, said in (client.mail(str(mail["From"])), client.rcpt(str(mail["To"]))):
+        if code not in (250, 251):
+            raise smtplib.SMTPResponseException(code, said)
+    code, said = client.docmd("DATA")
+    if code != 354:
+        raise smtplib.SMTPResponseException(code, said)
+    raw = mail.as_bytes(policy=SMTP)
+    try:
+        client.send(re.sub(rb"(?m)^\.", b"..", raw) + b".\r\n")
+        code, said = client.getreply()
+    except (OSError, ValueError, smtplib.SMTPException) as error:
+        raise Unsure(
+            f"the mail server did not say whether it took the mail: {error or type(error).__name__}"
+        ) from error
+    if 400 <= code < 600:
+        raise smtplib.SMTPResponseException(code, said)
+    if code != 250:
+        raise Unsure(f"the mail server did not say whether it took the mail: {code} {_text(said)}")
 
 
 def _connected(server: Server, seconds: float) -> smtplib.SMTP:

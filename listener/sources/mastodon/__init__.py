@@ -25,6 +25,7 @@ from core.errors import BadInput, GiveUp, RetryLater
 from core.types import Access, Mention, Page, Permission, Rejected
 from listener.source import Context, Field
 from listener.sources.mastodon import statuses
+from listener.sources.mastodon.reply import MastodonReplier, may_reply
 from listener.sources.mastodon.server import (
     NOTIFICATIONS,
     TOLD,
@@ -140,8 +141,8 @@ class Mastodon:
     steps: ClassVar[tuple[str, ...]] = (
         "Sign in to your server with the brand's account. (Leave these steps out if you want no token.)",
         "Open Preferences, then Development, then New application.",
-        "Name it Ripplewatch, choose the scopes profile, read:notifications, read:search and read:statuses, and "
-        "submit.",
+        "Name it Ripplewatch, choose the scopes profile, read:notifications, read:search and read:statuses, and, to "
+        "answer from here, write:statuses; submit.",
         "Open the application and copy “Your access token”.",
     )
     poll_seconds: ClassVar[float] = POLL_SECONDS
@@ -149,8 +150,9 @@ class Mastodon:
     recheck_seconds: ClassVar[float] = 86_400
     recheck_ids: ClassVar[int] = 20
     reply: ClassVar[Permission] = Permission(
-        "hand", "Replies to Mastodon are not sent by API yet: copy the text, open the post, and answer there."
+        "hand", "Replies to Mastodon need an access token: copy the text, open the post, and answer there."
     )
+    may_reply = staticmethod(may_reply)
 
     def __init__(self, context: Context, *, request_seconds: float = 20, page_seconds: float = 1) -> None:
         """Raises BadInput for a wrong field. The seconds are how long an answer and an event are waited for."""
@@ -382,3 +384,4 @@ class Mastodon:
 
 
 SOURCE = Mastodon
+REPLIER = MastodonReplier

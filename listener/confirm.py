@@ -1,0 +1,91 @@
+"""Our own posts are never mentions; but one that answers a mention tells what became of a reply to it.
+
+a reply that was sent                it is seen on the platform: confirmed
+a reply that somebody sent by hand   the same, and now its address is known
+one of which nobody knows            it is there, and the person who decides is told
+none of ours                         somebody answered on the platform itself: the case's history says so, and a
+                                     reply that was approved before is not sent any more (responder/post.py)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from core import audit, tables
+from core.clock import Clock
+from core.types import Mention
+
+ANSWERED_THERE = "answered_there"
+"""The audit's word for a reply of ours that did not go out from here."""
+_UNDECIDED = ("sending", "unsure")
+_SKEW = timedelta(minutes=2)
+_MOST_CASES = 20
+
+
+def confirm(db: Session, clock: Clock, own: Iterable[Mention]) -> int:
+    """Note what these posts of ours tell about replies; how many of them tell anything."""
+    return sum(_confirm(db, clock, one) for one in own if one.reply_to)
+
+
+def _confirm(db: Session, clock: Clock, one: Mention) -> bool:
+    found = _replies(db, one)
+    reply = next((row for row in found if row.native_id == one.native_id), None)
+    reply = reply or next((row for row in found if row.native_id is None and _is_it(row, one)), None)
+    if reply is not None:
+        reply.native_id, reply.url = one.native_id, reply.url or one.url
+        reply.confirmed_at = reply.confirmed_at or clock.now()
+        db.flush()
+        return True
+    return _note_answer(db, clock, one)
+
+
+def _replies(db: Session, one: Mention) -> Sequence[tables.Reply]:
+    """The replies of cases about what this post answers, or about its thread, the newest first."""
+    mention, member, reply = tables.Mention, tables.CaseMention, tables.Reply
+    about = [mention.native_id == one.reply_to]
+    if one.conversation:
+        about.append(mention.conversation == one.conversation)
+    cases = (
+        select(member.case_id)
+        .join(mention, mention.id == member.mention_id)
+        .where(mention.platform == one.platform, or_(*about))
+        .order_by(member.case_id.desc())
+        .limit(_MOST_CASES)
+    )
+    ids = sorted(set(db.scalars(cases)))
+    return db.scalars(select(reply).where(reply.case_id.in_(ids)).order_by(reply.id.desc())).all() if ids else ()
+
+
+def _is_it(row: tables.Reply, one: Mention) -> bool:
+    """Whether a reply of which we do not know what it is called there is this post."""
+    begun = row.sending_at or row.sent_at
+    if begun is None or one.created_at < begun - _SKEW:
+        return row.via == "hand" and begun is not None and _says_the_same(row, one)
+    return _says_the_same(row, one)
+
+
+def _says_the_same(row: tables.Reply, one: Mention) -> bool:
+    return " ".join(row.text.split()).casefold() == " ".join(one.text.split()).casefold()
+
+
+def _note_answer(db: Session, clock: Clock, one: Mention) -> bool:
+    """Let the history of the case say that it was answered elsewhere, once."""
+    mention, member = tables.Mention, tables.CaseMention
+    case_id = db.scalar(
+        select(member.case_id)
+        .join(mention, mention.id == member.mention_id)
+        .where(mention.platform == one.platform, mention.native_id == one.reply_to)
+    )
+    if case_id is None or case_id in _noted(db, case_id, one.native_id):
+        return False
+    audit.add(db, audit.Entry(clock.now(), ANSWERED_THERE, case_id, detail={"native_id": one.native_id}))
+    return True
+
+
+def _noted(db: Session, case_id: int, native_id: str) -> set[int]:
+    said = select(tables.Audit).where(tables.Audit.case_id == case_id, tables.Audit.action == ANSWERED_THERE)
+    return {case_id for row in db.scalars(said) if row.detail.get("native_id") == native_id}
