@@ -18,6 +18,7 @@ from core.tables import Case, Draft
 from listener.source import Replier, kinds, load_replier
 from responder import cases, guard, playbook
 from responder.guard import Finding
+from responder.repliers import as_whom
 from web import case_actions, current, inbox, reasons
 from web.case_actions import DISMISSALS, UNDO
 from web.queries import case as read
@@ -209,8 +210,10 @@ def _replier(found: Whole) -> type[Replier] | None:
 
 def _account(found: Whole) -> str:
     """As whom a reply by API goes out; empty where it does not."""
-    replier = _replier(found)
-    return replier(current.runtime().settings).account() if replier else ""
+    if _replier(found) is None:
+        return ""
+    with current.runtime().db.read() as db:
+        return as_whom(db, current.runtime(), found.case.mention)
 
 
 def _longest(found: Whole) -> int | None:
