@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, make_url
 
 from core.clock import HeldClock
 from core.db import Database
@@ -41,8 +43,31 @@ def postgres_server() -> Iterator[URL]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: URL) -> Iterator[str]:
+    """The name of a database with all tables and no rows, to be copied: making the tables anew takes much longer."""
+    with servers.database(postgres_server) as url:
+        _prepare(url)
+        yield make_url(url).database or ""
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as a file."""
+    file = tmp_path_factory.mktemp("template") / "ripplewatch.sqlite"
+    _prepare(f"sqlite:///{file}")
+    return file
+
+
+def _prepare(url: str) -> None:
+    database = Database(url)
+    database.prepare()
+    database.close()
+
+
 @pytest.fixture
 def postgres_url(postgres_server: URL) -> Iterator[str]:
+    """An empty PostgreSQL database."""
     with servers.database(postgres_server) as url:
         yield url
 
@@ -55,19 +80,36 @@ def redis_url() -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Once per kind of database."""
+    """The address of an empty database, once per kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'home' / 'test.sqlite'}"
     return str(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    """An empty database with its tables, once on SQLite and once on PostgreSQL."""
-    database = Database(database_url)
-    database.prepare()
+def sqlite(settings: Settings, sqlite_template: Path) -> Iterator[Database]:
+    """A SQLite database with its tables, in the place where `settings` look for it."""
+    home = settings.ripplewatch_home
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = Database(settings.database)
+    shutil.copyfile(sqlite_template, database.engine.url.database or "")
     yield database
     database.close()
+
+
+@pytest.fixture
+def postgres(postgres_server: URL, postgres_template: str) -> Iterator[Database]:
+    """A PostgreSQL database with its tables."""
+    with servers.database(postgres_server, postgres_template) as url:
+        database = Database(url)
+        yield database
+        database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """A database with its tables and no rows, once on SQLite and once on PostgreSQL."""
+    return cast("Database", request.getfixturevalue(request.param))
 
 
 @pytest.fixture
@@ -92,9 +134,6 @@ def runtime(settings: Settings, database: Database, clock: HeldClock, queue: Nud
 
 
 @pytest.fixture
-def sqlite_runtime(settings: Settings, clock: HeldClock, queue: NudgeList) -> Iterator[Runtime]:
+def sqlite_runtime(settings: Settings, sqlite: Database, clock: HeldClock, queue: NudgeList) -> Runtime:
     """The same on SQLite alone, for what no database can change."""
-    database = Database(settings.database)
-    database.prepare()
-    yield Runtime(settings, database, clock, queue)
-    database.close()
+    return Runtime(settings, sqlite, clock, queue)

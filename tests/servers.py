@@ -41,19 +41,31 @@ def postgres() -> Iterator[URL]:
     with folder("pg") as path:
         server = get_server(path, cleanup_mode="stop")
         try:
-            yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+            url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+            _forget_power_failures(url)
+            yield url
         finally:
             server.cleanup()
 
 
+def _forget_power_failures(server: URL) -> None:
+    """Let a server that ends with the tests not wait for the disk."""
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for name in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(text(f"ALTER SYSTEM SET {name} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    engine.dispose()
+
+
 @contextmanager
-def database(server: URL) -> Iterator[str]:
-    """An empty database of its own on a PostgreSQL server; gives its URL."""
+def database(server: URL, template: str = "template1") -> Iterator[str]:
+    """A database of its own on a PostgreSQL server, a copy of `template` (usually empty); gives its URL."""
     name = f"ripplewatch_{uuid.uuid4().hex[:12]}"
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
         yield server.set(database=name).render_as_string(hide_password=False)
         with engine.connect() as connection:
             connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
