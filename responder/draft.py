@@ -1,10 +1,12 @@
-"""Suggested replies. The playbook's drafter picks the entries that fit a mention best, or none: no draft is better
-than a wrong one.
+"""Suggested replies: entries of the playbook that fit a mention, and what we answered to like posts before. Two or
+three of them, or none: no draft is better than a wrong one.
 
 An entry fits if it is about the same (responder/likeness.py), may be used on the platform, and is in the author's
 language; one in English is offered to others too, and says so. Praise is not answered with an apology: entries
 tagged `praise` are for praise only, and one tagged `complaint` or `question` only for those. An entry tagged
-`general` is offered for want of anything closer.
+`general` is offered for want of anything closer. A past reply fits if the post that it answered is like this one
+(responder/nearest.py), of the same kind and in the same language, and if it is not much the same as another
+suggestion. What would be too long for the platform once filled in is not suggested.
 """
 
 from __future__ import annotations
@@ -16,18 +18,26 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.types import UNSUPPORTED, Author, Draft
+from responder import guard
+from responder.languages import called, spoken
 from responder.likeness import Embed, Floats, Likeness
-from responder.playbook import fill
-from sentiment.language import UNDETERMINED
+from responder.nearest import Nearest
+from responder.past import PastReply
+from responder.playbook import OCCASIONS, fill
 
 MOST = 3
 """Suggestions per case."""
+MOST_PAST = 2
+"""Past replies among them."""
 
 _FITS, _FITS_BY_WORDS = 0.38, 0.13
 """Likeness from which an entry fits, with and without a model's embedding. Read off the sample brand's mentions:
 below, what came first was wrong more often than right."""
 _NEAR_BEST = 0.75
 """Further suggestions must be this share as like as the best."""
+_SAME = 0.6
+"""Two suggestions that share so many of their words are one."""
+_WORD = re.compile(r"\w+")
 _KINDS = frozenset({"complaint", "praise", "question"})
 
 _LONGEST_NAME = 40
@@ -38,19 +48,13 @@ _HIDDEN = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-
 _NOT_A_NAME = re.compile(r"https?:|www\.|://|\w\.(?:com|net|org|io|co|example)\b|@\w", re.IGNORECASE)
 _NAME_SIGNS = re.compile(r"[^\w\s.,'’\-]|_", re.UNICODE)
 
-_LANGUAGES = {
-    "ar": "Arabic", "bg": "Bulgarian", "ca": "Catalan", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek",
-    "en": "English", "es": "Spanish", "fa": "Persian", "fi": "Finnish", "fr": "French", "he": "Hebrew", "hi": "Hindi",
-    "hr": "Croatian", "hu": "Hungarian", "id": "Indonesian", "it": "Italian", "ja": "Japanese", "ko": "Korean",
-    "nb": "Norwegian", "nl": "Dutch", "no": "Norwegian", "pl": "Polish", "pt": "Portuguese", "ro": "Romanian",
-    "ru": "Russian", "sk": "Slovak", "sv": "Swedish", "th": "Thai", "tr": "Turkish", "uk": "Ukrainian",
-    "vi": "Vietnamese", "zh": "Chinese",
-}  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """What a reply is wanted for. `complaint` None is unsure; `language` what the author writes (BCP 47)."""
+    """What a reply is wanted for. `complaint` None is unsure; `language` what the author writes (BCP 47).
+
+    `longest` is the limit of whoever will send the reply, where that has one of its own.
+    """
 
     text: str
     platform: str
@@ -60,6 +64,7 @@ class Occasion:
     question: bool
     author: Author
     brand: str
+    longest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,28 +81,45 @@ class Entry:
     platform: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What one brand can answer with: its active playbook entries, and its past replies, the newest first."""
+
+    brand_id: int
+    playbook: Sequence[Entry] = ()
+    past: Sequence[PastReply] = ()
+
+
 class Drafter(Protocol):
     """Suggests replies."""
 
-    def draft(self, occasions: Sequence[Occasion], playbook: Sequence[Entry]) -> list[tuple[Draft, ...]]:
-        """For each occasion the suggestions, best first; often none. All belong to one brand with this playbook."""
+    def draft(self, occasions: Sequence[Occasion], answers: Answers) -> list[tuple[Draft, ...]]:
+        """For each occasion the suggestions, best first; often none. All belong to the brand of `answers`."""
         ...
 
 
-class PlaybookDrafter:
-    """Suggests the playbook's own entries, their placeholders filled in as far as we know."""
+class OwnDrafter:
+    """Suggests the brand's own words, the placeholders filled in as far as we know."""
 
     def __init__(self, embed: Embed | None = None) -> None:
         self._embed = embed
         self._fits = _FITS if embed else _FITS_BY_WORDS
+        self._nearest = Nearest(embed)
         self._read: tuple[frozenset[tuple[int, int]], Likeness] | None = None
 
-    def draft(self, occasions: Sequence[Occasion], playbook: Sequence[Entry]) -> list[tuple[Draft, ...]]:
+    def draft(self, occasions: Sequence[Occasion], answers: Answers) -> list[tuple[Draft, ...]]:
         """See Drafter."""
-        if not playbook:
-            return [()] * len(occasions)
-        scores = self._likeness(playbook).scores([occasion.text for occasion in occasions])
-        return [self._pick(occasion, playbook, row) for occasion, row in zip(occasions, scores, strict=True)]
+        if not occasions:
+            return []
+        texts = [occasion.text for occasion in occasions]
+        past = self._from_past(occasions, texts, answers)
+        if not answers.playbook:
+            return [_several(occasion, (), (), some) for occasion, some in zip(occasions, past, strict=True)]
+        scores = self._likeness(answers.playbook).scores(texts)
+        return [
+            _several(occasion, *self._from_playbook(occasion, answers.playbook, row), some)
+            for occasion, row, some in zip(occasions, scores, past, strict=True)
+        ]
 
     def _likeness(self, playbook: Sequence[Entry]) -> Likeness:
         """Kept until an entry changes: embedding a whole playbook takes a while."""
@@ -107,20 +129,33 @@ class PlaybookDrafter:
             self._read = versions, Likeness(documents, self._embed)
         return self._read[1]
 
-    def _pick(self, occasion: Occasion, playbook: Sequence[Entry], scores: Floats) -> tuple[Draft, ...]:
+    def _from_playbook(
+        self, occasion: Occasion, playbook: Sequence[Entry], scores: Floats
+    ) -> tuple[list[Draft], list[Draft]]:
+        """Drafts from the entries that fit, best first; and from general ones, which fit anything."""
         ranked = zip(scores.tolist(), playbook, strict=True)
         usable = [(score, entry) for score, entry in ranked if _usable(entry, occasion)]
         usable.sort(key=lambda one: (-one[0], one[1].name))
-        own = [one for one in usable if _speaks(one[1], occasion)]
+        own = [one for one in usable if _speaks(one[1].language, occasion)]
         near = self._near(own) or self._near(usable)
-        if not near:
-            near = [(0.0, entry) for _, entry in own or usable if "general" in entry.tags]
-        return tuple(_written(occasion, entry, score) for score, entry in near[:MOST])
+        general = [(0.0, entry) for _, entry in own or usable if "general" in entry.tags]
+        return [_written(occasion, *one) for one in near], [_written(occasion, *one) for one in general]
 
     def _near(self, ranked: Sequence[tuple[float, Entry]]) -> list[tuple[float, Entry]]:
         """Those that fit, and of these the ones about as like as the best."""
         specific = [one for one in ranked if "general" not in one[1].tags and one[0] >= self._fits]
         return [one for one in specific if one[0] >= specific[0][0] * _NEAR_BEST]
+
+    def _from_past(self, occasions: Sequence[Occasion], texts: Sequence[str], answers: Answers) -> list[list[Draft]]:
+        """For each occasion drafts from past replies to like posts, best first."""
+        if not answers.past:
+            return [[] for _ in occasions]
+        found = []
+        for occasion, row in zip(occasions, self._nearest.scores(answers.brand_id, texts, answers.past), strict=True):
+            ranked = sorted(((score, at) for at, score in enumerate(row.tolist())), key=lambda one: (-one[0], one[1]))
+            alike = [(score, answers.past[at]) for score, at in ranked[:20] if score >= self._nearest.fits]
+            found.append([_again(occasion, one, score) for score, one in alike if _answers(one, occasion)])
+        return found
 
 
 def addressed(author: Author) -> str:
@@ -143,47 +178,80 @@ def _plain_handle(handle: str) -> str:
     return re.sub(r"[^\w.@-]", "", _HIDDEN.sub("", handle)).lstrip("@")[:_LONGEST_NAME]
 
 
+def _several(
+    occasion: Occasion, near: Sequence[Draft], general: Sequence[Draft], past: Sequence[Draft]
+) -> tuple[Draft, ...]:
+    """Those that the platform takes, none much the same as one before it: the playbook's first, then past ones."""
+    near, general, past = ([one for one in some if _fits(one, occasion)] for some in (near, general, past))
+    first = MOST - bool(past)
+    chosen: list[Draft] = []
+    for one in [*near[:first], *past, *near[first:]] or general:
+        again = one.origin == "past" and sum(other.origin == "past" for other in chosen) == MOST_PAST
+        if len(chosen) < MOST and not again and not _told(one, chosen):
+            chosen.append(one)
+    return tuple(chosen)
+
+
+def _fits(draft: Draft, occasion: Occasion) -> bool:
+    """Whether the platform takes it, filled in as far as it is."""
+    most = guard.limit(occasion.platform, occasion.longest)
+    return most is None or guard.count(draft.text, occasion.platform) <= most
+
+
+def _told(draft: Draft, chosen: Sequence[Draft]) -> bool:
+    """Whether one of those chosen says much the same."""
+    words = set(_WORD.findall(draft.text.casefold()))
+    others = (set(_WORD.findall(one.text.casefold())) for one in chosen)
+    return any(len(words & other) >= _SAME * len(words | other) for other in others)
+
+
 def _usable(entry: Entry, occasion: Occasion) -> bool:
     """Whether the entry is meant for this platform, language and kind of mention."""
-    if entry.platform not in (None, occasion.platform):
+    if entry.platform not in (None, occasion.platform) or OCCASIONS.intersection(entry.tags):
         return False
     kinds = _KINDS.intersection(entry.tags)
-    if kinds and not kinds & _kinds(occasion):
+    if kinds and not kinds & _kinds(occasion.sentiment, occasion.complaint, question=occasion.question):
         return False
-    return _speaks(entry, occasion) or _base(entry.language) == "en"
+    return _speaks(entry.language, occasion) or spoken(entry.language) == "en"
 
 
-def _kinds(occasion: Occasion) -> set[str]:
-    """What the mention may be. One that the model could not read may be anything."""
-    if occasion.sentiment == UNSUPPORTED:
+def _answers(past: PastReply, occasion: Occasion) -> bool:
+    """Whether the past post was in the same language, and may be of the same kind."""
+    before = _kinds(past.sentiment, past.complaint)
+    now = _kinds(occasion.sentiment, occasion.complaint)
+    return _speaks(past.language, occasion) and bool(before & now or not before | now)
+
+
+def _kinds(sentiment: str, complaint: bool | None, *, question: bool = False) -> set[str]:
+    """What a mention may be. One that the model could not read may be anything."""
+    if sentiment == UNSUPPORTED:
         return set(_KINDS)
-    kinds = {"question"} if occasion.question else set()
-    if occasion.complaint is not False or occasion.sentiment == "negative":
+    kinds = {"question"} if question else set()
+    if complaint is not False or sentiment == "negative":
         kinds.add("complaint")
-    if occasion.sentiment == "positive" and not occasion.complaint:
+    if sentiment == "positive" and not complaint:
         kinds.add("praise")
     return kinds
 
 
-def _speaks(entry: Entry, occasion: Occasion) -> bool:
-    return _base(entry.language) == _base(occasion.language)
+def _speaks(language: str, occasion: Occasion) -> bool:
+    return spoken(language) == spoken(occasion.language)
 
 
-def _base(language: str) -> str:
-    """The language without its region. A text without words (a picture, an emoji) is answered in English."""
-    base = language.casefold().partition("-")[0]
-    return "en" if base in ("", UNDETERMINED) else base
-
-
-def _written(occasion: Occasion, entry: Entry, score: float) -> Draft:
-    values = {"name": addressed(occasion.author), "brand": occasion.brand}
-    text, unresolved = fill(entry.text, values)
-    why = f"similar to “{entry.name}”" if score else f"general reply “{entry.name}”"
-    why += f"; in {_called(entry.language)}"
-    if not _speaks(entry, occasion):
-        why += f", but the author writes {_called(occasion.language)}"
+def _written(occasion: Occasion, score: float, entry: Entry) -> Draft:
+    text, unresolved = fill(entry.text, _values(occasion))
+    general = "" if score else ", for want of anything closer"
+    why = f"from the playbook: “{entry.name}”{general}; in {called(entry.language)}"
+    if not _speaks(entry.language, occasion):
+        why += f", but the author writes {called(occasion.language)}"
     return Draft(text, "playbook", why, entry.id, round(score, 3) or None, unresolved)
 
 
-def _called(language: str) -> str:
-    return _LANGUAGES.get(_base(language), language)
+def _again(occasion: Occasion, past: PastReply, score: float) -> Draft:
+    text, unresolved = fill(past.text, _values(occasion))
+    why = f"like a reply {past.sent_by or 'somebody'} sent on {past.day} to a similar post"
+    return Draft(text, "past", why, None, round(score, 3), unresolved, past.id)
+
+
+def _values(occasion: Occasion) -> dict[str, str]:
+    return {"name": addressed(occasion.author), "brand": occasion.brand}

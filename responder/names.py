@@ -6,7 +6,7 @@ A handle or a full name counts wherever it stands. A single name only where some
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Set
 
 import regex
 
@@ -30,39 +30,41 @@ _GREETED = regex.compile(
 def folded(name: str, handle: str) -> frozenset[str]:
     """All that somebody may be called by: handle, full name, and each part of it; folded, a handle with its @."""
     words = [word.casefold() for word in _WORD.findall(name[:200])][:_MOST_WORDS]
-    found = {word for word in (*words, " ".join(words)) if len(word) >= _FEWEST_SIGNS and not word.isdecimal()}
     bare = handle.lstrip("@").casefold()
+    called = (*words, " ".join(words), bare)
+    found = {word for word in called if len(word) >= _FEWEST_SIGNS and not word.isdecimal()}
     return frozenset(found | ({f"@{bare}"} if bare else set()))
 
 
 def others_in(text: str, others: frozenset[str], known: frozenset[str]) -> Iterator[str]:
     """The pieces of the text that name one of `others` and nobody of `known`, each once."""
-    strange = others - known
-    if not strange:
-        return
+    found = (text[start:end] for start, end in named_in(text, others - known))
     seen: set[str] = set()
-    for phrase in _named(text, strange):
+    for phrase in found:
         if (plain := phrase.casefold()) not in seen:
             seen.add(plain)
             yield phrase
 
 
-def _named(text: str, strange: frozenset[str]) -> Iterator[str]:
-    for found in _HANDLE.finditer(text):
-        if found[0].casefold() in strange:
-            yield found[0]
+def named_in(text: str, wanted: frozenset[str]) -> list[tuple[int, int]]:
+    """Where the text names one of `wanted`: starts and ends, in order; none begins within another."""
+    if not wanted:
+        return []
+    spans = [found.span() for found in _HANDLE.finditer(text) if found[0].casefold() in wanted]
     for pattern in (_ADDRESSED, _GREETED):
-        for found in pattern.finditer(text):
-            if found["name"].casefold() in strange:
-                yield found["name"]
-    yield from _full_names(text, {one for one in strange if " " in one})
+        spans += [found.span("name") for found in pattern.finditer(text) if found["name"].casefold() in wanted]
+    spans += _full_names(text, {one for one in wanted if " " in one})
+    apart: list[tuple[int, int]] = []
+    for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if not apart or start >= apart[-1][1]:
+            apart.append((start, end))
+    return apart
 
 
-def _full_names(text: str, names: Iterable[str]) -> Iterator[str]:
-    wanted = set(names)
+def _full_names(text: str, wanted: Set[str]) -> Iterator[tuple[int, int]]:
     words = list(_WORD.finditer(text)) if wanted else []
     for at in range(len(words)):
         for size in range(2, _MOST_WORDS + 1):
             some = words[at : at + size]
             if len(some) == size and " ".join(word[0].casefold() for word in some) in wanted:
-                yield text[some[0].start() : some[-1].end()]
+                yield some[0].start(), some[-1].end()

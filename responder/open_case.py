@@ -36,17 +36,18 @@ from core.errors import ItemsSetAside, RipplewatchError
 from core.runtime import Runtime
 from core.setaside import set_aside
 from core.settings import Settings
-from core.tables import Case, CaseMention, Draft, Mention, PlaybookEntry, Waiting
+from core.tables import Case, CaseMention, Draft, Mention, Waiting
 from core.types import Draft as Suggestion
 from responder import notice
 from responder.cases import wake_snoozed
 from responder.desk import Desk, Place, Plan
-from responder.draft import Drafter, Entry, Occasion, PlaybookDrafter
+from responder.draft import Drafter
 from responder.judged_again import look_again
 from responder.notice import Notice
 from responder.permission import permission_for
 from responder.sla import first_reply_due
 from responder.states import Change, move_all
+from responder.suggestions import drafter_of, with_suggestions
 from responder.triage import priority
 from sentiment import judge, relevance
 from sentiment.relevance import UNLIKELY, Filters
@@ -67,7 +68,7 @@ def work(runtime: Runtime) -> int:
     with runtime.db.read() as db:
         if not waiting.any_for(db, runtime.clock, STAGE):
             return 0
-    return open_cases(runtime, _drafter(runtime.settings), filters=_filters(runtime.settings))
+    return open_cases(runtime, drafter_of(runtime.settings), filters=_filters(runtime.settings))
 
 
 def open_cases(runtime: Runtime, drafter: Drafter, limit: int = BATCH, filters: Filters | None = None) -> int:
@@ -80,7 +81,7 @@ def open_cases(runtime: Runtime, drafter: Drafter, limit: int = BATCH, filters: 
         notices = notice.read(claimed, ids)
         plans, failures = _plans(notices, clock.now())
         plans, unlikely = _apart(claimed, plans, filters)
-        plans = _with_suggestions(claimed, plans, drafter)
+        plans = with_suggestions(claimed, runtime, plans, drafter)
         with runtime.db.settle(claimed) as db:
             ours = _ours(db, ids)
             relevance.store(db, {which: score for which, score in unlikely.items() if which[0] in ours})
@@ -106,16 +107,6 @@ def _filters(settings: Settings) -> Filters | None:
         log.warning("every mention counts as being about its brand: %s", error)
         return None
     return Filters(embed) if embed else None
-
-
-@functools.cache
-def _drafter(settings: Settings) -> Drafter:
-    """The process's drafter, with the process's model where that can embed; cases do not wait for a broken one."""
-    try:
-        return PlaybookDrafter(getattr(judge.loaded(settings), "embed", None))
-    except RipplewatchError as error:
-        log.warning("replies are suggested by shared words alone: %s", error)
-        return PlaybookDrafter()
 
 
 def _plans(notices: Sequence[Notice], now: datetime) -> tuple[list[Plan], dict[int, Exception]]:
@@ -162,47 +153,6 @@ def _apart(
             unlikely |= {which: score for which, score in zip(of_brand, scores, strict=True) if score < UNLIKELY}
     apart = [replace(one, needed=False) if (one.notice.id, one.brand.id) in unlikely else one for one in plans]
     return apart, unlikely
-
-
-def _with_suggestions(db: Session, plans: Sequence[Plan], drafter: Drafter) -> list[Plan]:
-    """The plans, with suggestions for those that a person should see and may answer."""
-    wanted = [plan for plan in plans if plan.needed and plan.permission.how != "no"]
-    brands = {plan.brand.id for plan in wanted}
-    playbook = _playbook(db, brands)
-    found: dict[int, tuple[Suggestion, ...]] = {}
-    for brand_id in brands & playbook.keys():
-        of_brand = [plan for plan in wanted if plan.brand.id == brand_id]
-        try:
-            drafts = drafter.draft([_occasion(plan) for plan in of_brand], playbook[brand_id])
-        except Exception:
-            log.exception("no replies could be suggested for %d mentions", len(of_brand))
-        else:
-            found |= {plan.notice.id: some for plan, some in zip(of_brand, drafts, strict=True)}
-    return [replace(plan, suggestions=found.get(plan.notice.id, ())) for plan in plans]
-
-
-def _playbook(db: Session, brand_ids: set[int]) -> dict[int, list[Entry]]:
-    """The active entries of each brand that has any."""
-    rows = select(PlaybookEntry).where(PlaybookEntry.brand_id.in_(brand_ids), PlaybookEntry.active)
-    found: dict[int, list[Entry]] = {}
-    for row in db.scalars(rows.order_by(PlaybookEntry.id)) if brand_ids else ():
-        entry = Entry(row.id, row.version, row.name, row.text, row.about, tuple(row.tags), row.language, row.platform)
-        found.setdefault(row.brand_id, []).append(entry)
-    return found
-
-
-def _occasion(plan: Plan) -> Occasion:
-    one, reading = plan.notice, plan.notice.reading
-    return Occasion(
-        text=one.text,
-        platform=one.platform,
-        language=reading.language if reading else "",
-        sentiment=reading.sentiment if reading else "",
-        complaint=plan.facts.complaint,
-        question=plan.facts.question,
-        author=one.author,
-        brand=plan.brand.name,
-    )
 
 
 def _ours(db: Session, ids: Sequence[int]) -> set[int]:
@@ -326,6 +276,7 @@ def _draft(case_id: int, suggestion: Suggestion, now: datetime) -> dict[str, obj
         "origin": suggestion.origin,
         "why": suggestion.why,
         "playbook_id": suggestion.playbook_id,
+        "reply_id": suggestion.reply_id,
         "score": suggestion.score,
         "unresolved": list(suggestion.unresolved),
         "created_at": now,

@@ -57,7 +57,7 @@ def _turns(db: Session, case: Case) -> int:
 def _others(db: Session, case: Case) -> frozenset[str]:
     newest = select(Case.author_id).where(Case.brand_id == case.brand_id).order_by(Case.id.desc()).limit(RECENT)
     authors = select(Author.name, Author.handle).where(Author.id.in_(newest), Author.id != case.author_id)
-    return _folded(db.execute(authors).tuples().all())
+    return _folded((one.name, one.handle) for one in db.execute(authors))
 
 
 def _known(db: Session, case: Case) -> frozenset[str]:
@@ -68,7 +68,7 @@ def _known(db: Session, case: Case) -> frozenset[str]:
     )
     ours = [(case.brand.name, own.handle) for own in case.brand.own_accounts] or [(case.brand.name, "")]
     colleagues = [(name, "") for name in db.scalars(select(User.name))]
-    return _folded([*db.execute(theirs).tuples().all(), *ours, *colleagues])
+    return _folded([*((one.name, one.handle) for one in db.execute(theirs)), *ours, *colleagues])
 
 
 def _folded(people: Iterable[tuple[str, str]]) -> frozenset[str]:

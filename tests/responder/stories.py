@@ -13,7 +13,7 @@ from core import waiting
 from core.runtime import Runtime
 from core.tables import Author, Brand, Case, CaseMention, Match, Mention, OwnAccount, Source, User, Verdict
 from core.types import Draft
-from responder.draft import Entry, Occasion
+from responder.draft import Answers, Occasion
 from responder.open_case import open_cases
 
 _numbers = itertools.count(1)
@@ -49,13 +49,13 @@ UNREAD: dict[str, Any] = {
 class NoDrafts:
     """A drafter that has nothing to suggest."""
 
-    def draft(self, occasions: Sequence[Occasion], playbook: Sequence[Entry]) -> list[tuple[Draft, ...]]:
+    def draft(self, occasions: Sequence[Occasion], answers: Answers) -> list[tuple[Draft, ...]]:
         return [()] * len(occasions)
 
 
-def add_user(runtime: Runtime, name: str = "Ana") -> int:
+def add_user(runtime: Runtime, name: str = "Ana", role: str = "agent") -> int:
     with runtime.db.write() as db:
-        row = User(name=name, password_hash="", role="agent", session_key="", created_at=runtime.clock.now())
+        row = User(name=name, password_hash="", role=role, session_key="", created_at=runtime.clock.now())
         db.add(row)
         db.flush()
         return row.id

@@ -1,4 +1,4 @@
-"""Suggestions: the fitting entries of the playbook, in the author's language, or none at all."""
+"""Suggestions: fitting entries of the playbook and replies to like posts, in the author's language, or none at all."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.types import UNSUPPORTED, Author
-from responder.draft import Entry, Occasion, PlaybookDrafter, addressed
+from core.types import UNSUPPORTED, Author, Draft
+from responder.draft import Answers, Entry, Occasion, OwnDrafter, addressed
 from responder.likeness import Floats
+from responder.nearest import NEW_AT_ONCE
+from responder.past import PastReply
 from responder.playbook import placeholders
 
 LATE = Entry(
@@ -43,15 +45,20 @@ COMPLAINT = Occasion(
 
 
 def suggested(occasion: Occasion, *playbook: Entry) -> list[str]:
-    (found,) = PlaybookDrafter().draft([occasion], playbook or PLAYBOOK)
+    found = drafts(occasion, *(playbook or PLAYBOOK))
     return [one.why.partition("“")[2].partition("”")[0] for one in found]
 
 
+def drafts(occasion: Occasion, *playbook: Entry, past: Sequence[PastReply] = ()) -> tuple[Draft, ...]:
+    (found,) = OwnDrafter().draft([occasion], Answers(1, playbook, past))
+    return found
+
+
 def test_the_entry_about_the_same_is_suggested_with_where_it_came_from() -> None:
-    (found,) = PlaybookDrafter().draft([COMPLAINT], (LATE, APP))
+    found = drafts(COMPLAINT, LATE, APP)
     assert [draft.text for draft in found] == ["Ann, sorry that your parcel is late. {agent}"]
     draft = found[0]
-    assert draft.why == "similar to “Late parcel”; in English"
+    assert draft.why == "from the playbook: “Late parcel”; in English"
     assert (draft.origin, draft.playbook_id, draft.unresolved) == ("playbook", 1, ("agent",))
     assert draft.score is not None
 
@@ -82,14 +89,16 @@ def test_the_authors_language_comes_before_english() -> None:
     german = replace(
         COMPLAINT, text="mein Paket kommt schon wieder zu spät", language="de", sentiment=UNSUPPORTED, complaint=None
     )
-    (found,) = PlaybookDrafter().draft([german], PLAYBOOK)
-    assert [draft.why for draft in found] == ["similar to “Paket verspätet”; in German"]
+    found = drafts(german, *PLAYBOOK)
+    assert [draft.why for draft in found] == ["from the playbook: “Paket verspätet”; in German"]
 
 
 def test_english_offered_to_another_language_says_so() -> None:
     danish = replace(COMPLAINT, text="my parcel late, hvor er min order", language="da-DK")
-    (found,) = PlaybookDrafter().draft([danish], (LATE, SPAET))
-    assert [draft.why for draft in found] == ["similar to “Late parcel”; in English, but the author writes Danish"]
+    found = drafts(danish, LATE, SPAET)
+    assert [draft.why for draft in found] == [
+        "from the playbook: “Late parcel”; in English, but the author writes Danish"
+    ]
 
 
 def test_a_text_whose_language_nobody_can_tell_is_answered_in_english() -> None:
@@ -97,7 +106,7 @@ def test_a_text_whose_language_nobody_can_tell_is_answered_in_english() -> None:
 
 
 def test_no_playbook_no_suggestion() -> None:
-    assert PlaybookDrafter().draft([COMPLAINT, COMPLAINT], ()) == [(), ()]
+    assert OwnDrafter().draft([COMPLAINT, COMPLAINT], Answers(1)) == [(), ()]
 
 
 class Meaning:
@@ -114,19 +123,79 @@ class Meaning:
 
 def test_meaning_finds_what_shares_no_word() -> None:
     meant = replace(COMPLAINT, text="still no stuff")
-    assert PlaybookDrafter().draft([meant], (LATE, APP)) == [()]
-    (found,) = PlaybookDrafter(Meaning()).draft([meant], (LATE, APP))
+    assert drafts(meant, LATE, APP) == ()
+    (found,) = OwnDrafter(Meaning()).draft([meant], Answers(1, (LATE, APP)))
     assert [draft.playbook_id for draft in found] == [1]
 
 
 def test_the_playbook_is_embedded_once_per_version() -> None:
     meaning = Meaning()
-    drafter = PlaybookDrafter(meaning)
+    drafter = OwnDrafter(meaning)
     for _ in range(3):
-        drafter.draft([COMPLAINT], (LATE, APP))
+        drafter.draft([COMPLAINT], Answers(1, (LATE, APP)))
     assert len(meaning.asked) == 2 + 3
-    drafter.draft([COMPLAINT], (LATE, replace(APP, version=2)))
+    drafter.draft([COMPLAINT], Answers(1, (LATE, replace(APP, version=2))))
     assert len(meaning.asked) == 2 + 3 + 3
+
+
+SENT = PastReply(
+    7, "my parcel is late, where is the order", "{name}, the depot is shut. We look for it. {agent}",
+    "en", "negative", True, "Ana", "3 May 2026",
+)  # fmt: skip
+
+
+def test_a_reply_to_a_like_post_is_suggested_with_who_sent_it_and_when() -> None:
+    (found,) = drafts(COMPLAINT, past=[SENT])
+    assert found.text == "Ann, the depot is shut. We look for it. {agent}"
+    assert (found.origin, found.reply_id, found.playbook_id) == ("past", 7, None)
+    assert found.why == "like a reply Ana sent on 3 May 2026 to a similar post"
+    assert found.unresolved == ("agent",)
+
+
+@pytest.mark.parametrize(
+    "past",
+    [
+        replace(SENT, asked="the app logs me out all day"),
+        replace(SENT, language="de"),
+        replace(SENT, sentiment="positive", complaint=False),
+    ],
+)
+def test_an_unlike_post_another_language_or_praise_brings_no_past_reply(past: PastReply) -> None:
+    assert drafts(COMPLAINT, past=[past]) == ()
+
+
+def test_the_playbook_comes_first_and_past_replies_have_room_beside_it() -> None:
+    entries = [
+        replace(LATE, id=n, name=f"Late {n}", text=f"{word} your parcel. {word}") for n, word in enumerate("abcd")
+    ]
+    past = [replace(SENT, id=n, text=f"{word * 2} {word} {word * 3}") for n, word in enumerate("xyz", 20)]
+    assert [one.origin for one in drafts(COMPLAINT, *entries)] == ["playbook"] * 3
+    assert [one.origin for one in drafts(COMPLAINT, *entries, past=past)] == ["playbook", "playbook", "past"]
+    assert [one.origin for one in drafts(COMPLAINT, ANY, past=past)] == ["past", "past"]
+
+
+def test_what_says_much_the_same_is_suggested_once() -> None:
+    again = replace(SENT, text="{name}, so sorry that your parcel is late. {agent}")
+    assert [one.origin for one in drafts(COMPLAINT, LATE, past=[again, replace(SENT, id=8)])] == ["playbook", "past"]
+    assert len(drafts(COMPLAINT, past=[SENT, replace(SENT, id=8)])) == 1
+
+
+def test_what_is_too_long_once_filled_in_is_not_suggested() -> None:
+    long = replace(LATE, text="{name}, " + "x" * 293)
+    assert suggested(COMPLAINT, long) == ["Late parcel"] * (len("Ann, ") + 293 <= 300)
+    longer_name = replace(COMPLAINT, author=Author("1", "ann.example", "Annabella Lee"))
+    assert suggested(longer_name, long) == []
+    assert suggested(replace(longer_name, longest=500), long) == ["Late parcel"]
+    assert drafts(replace(longer_name, longest=20), past=[SENT]) == ()
+
+
+def test_past_posts_are_embedded_once_and_no_more_than_some_at_a_time() -> None:
+    meaning, past = Meaning(), [replace(SENT, id=n) for n in range(NEW_AT_ONCE + 10)]
+    drafter = OwnDrafter(meaning)
+    for embedded in (NEW_AT_ONCE + 1, 10 + 1, 1):
+        meaning.asked.clear()
+        drafter.draft([COMPLAINT], Answers(1, (), past))
+        assert len(meaning.asked) == embedded
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from core.clock import HeldClock
 from core.errors import ItemsSetAside
 from core.runtime import Runtime
 from core.setaside import try_again
-from core.tables import Audit, Case, Match, Mention, PlaybookEntry, SetAside, Verdict
+from core.tables import Audit, Case, CaseTag, Match, Mention, PlaybookEntry, SetAside, Team, Verdict
 from core.types import Draft
 from listener.forget import forget_mentions
-from responder.draft import Entry, Occasion, PlaybookDrafter
+from responder.draft import Answers, Occasion, OwnDrafter
 from responder.notice import read
 from responder.open_case import open_cases, work
 from responder.triage import URGENT
@@ -37,6 +37,7 @@ from tests.responder.stories import (
 )
 
 US = (("bluesky", "hawkweed.example"),)
+BUYS = {"intent": "purchase", "intents": {"purchase": 0.8}}
 
 
 def test_a_complaint_becomes_a_case_with_everything_a_person_needs(runtime: Runtime, clock: HeldClock) -> None:
@@ -65,7 +66,11 @@ def test_a_complaint_becomes_a_case_with_everything_a_person_needs(runtime: Runt
         ("@hawkweed.example hm", UNSURE | {"scores": {"negative": 0.1, "neutral": 0.6, "positive": 0.3}}, True),
         ("mein Paket ist zu spät", UNREAD, True),
         ("lovely boots", PRAISE, False),
-        ("lovely boots @hawkweed.example", PRAISE, False),
+        ("lovely boots @hawkweed.example", PRAISE, True),
+        ("thinking of hawkweed boots", CHATTER | BUYS, False),
+        ("are hawkweed boots any good?", CHATTER | BUYS, True),
+        ("@hawkweed.example I want the green ones", CHATTER | BUYS, True),
+        ("are hawkweed boots any good?", CHATTER | BUYS | {"intents": {"purchase": 0.4}}, False),
         ("is hawkweed any good?", CHATTER, False),
         ("@hawkweed.example do you open on Sundays?", CHATTER, True),
         ("see https://hawkweed.example/?q=1 @hawkweed.example", CHATTER, False),
@@ -78,6 +83,40 @@ def test_who_needs_a_person(sqlite_runtime: Runtime, text: str, verdict: dict[st
     hear(sqlite_runtime, text, verdict)
     assert look(sqlite_runtime) == 1
     assert len(all_cases(sqlite_runtime)) == opens
+
+
+def test_a_brand_may_leave_praise_alone(sqlite_runtime: Runtime) -> None:
+    add_brand(sqlite_runtime, own=US, thanks=False)
+    hear(sqlite_runtime, "lovely boots @hawkweed.example", PRAISE)
+    look(sqlite_runtime)
+    assert all_cases(sqlite_runtime) == []
+
+
+def test_what_a_case_is_about(sqlite_runtime: Runtime) -> None:
+    add_brand(sqlite_runtime, own=US)
+    hear(sqlite_runtime, "late", author="ann")
+    hear(sqlite_runtime, "@hawkweed.example open on Sundays?", CHATTER, author="ben")
+    hear(sqlite_runtime, "@hawkweed.example lovely boots", PRAISE, author="cleo")
+    hear(sqlite_runtime, "are hawkweed boots any good?", CHATTER | BUYS, author="dan")
+    hear(sqlite_runtime, "hm", UNSURE, author="eve")
+    look(sqlite_runtime)
+    found = {one.kind: one for one in all_cases(sqlite_runtime)}
+    assert set(found) == {"complaint", "question", "praise", "purchase", "other"}
+    assert found["praise"].priority < found["complaint"].priority
+
+
+def test_who_wants_to_buy_is_handed_to_sales(runtime: Runtime) -> None:
+    brand = add_brand(runtime)
+    with runtime.db.write() as db:
+        sales = Team(brand_id=brand, name="Sales", created_at=runtime.clock.now())
+        db.add(sales)
+    hear(runtime, "are hawkweed boots any good?", CHATTER | BUYS, author="dan")
+    hear(runtime, "late", author="ann")
+    look(runtime)
+    with runtime.db.read() as db:
+        buyer, other = db.scalars(select(Case).order_by(Case.id))
+        assert (buyer.team_id, other.team_id) == (sales.id, None)
+        assert db.scalars(select(CaseTag.case_id).where(CaseTag.tag == "sales")).all() == [buyer.id]
 
 
 def test_what_nobody_could_read_presses_less_than_a_complaint_and_says_why(sqlite_runtime: Runtime) -> None:
@@ -192,9 +231,9 @@ class Suggests:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def draft(self, occasions: Sequence[Occasion], playbook: Sequence[Entry]) -> list[tuple[Draft, ...]]:
+    def draft(self, occasions: Sequence[Occasion], answers: Answers) -> list[tuple[Draft, ...]]:
         self.asked += [occasion.text for occasion in occasions]
-        return [(Draft("Sorry!", "playbook", "similar to “Late”", playbook[0].id, 0.7),) for _ in occasions]
+        return [(Draft("Sorry!", "playbook", "similar to “Late”", answers.playbook[0].id, 0.7),) for _ in occasions]
 
 
 def add_entry(runtime: Runtime, brand_id: int, **values: Any) -> None:
@@ -220,7 +259,7 @@ def test_the_playbook_speaks_to_the_author_by_name_and_only_active_entries_count
     add_entry(runtime, brand_id)
     add_entry(runtime, brand_id, name="Old", active=False)
     hear(runtime, "my parcel is late", author="ann")
-    open_cases(runtime, PlaybookDrafter())
+    open_cases(runtime, OwnDrafter())
     with runtime.db.read() as db:
         (draft,) = db.scalars(select(Case)).one().drafts
         assert draft.text == "Ann, sorry that your parcel is late. {agent}"
@@ -230,7 +269,7 @@ def test_the_playbook_speaks_to_the_author_by_name_and_only_active_entries_count
 class Fails:
     """A drafter that always fails."""
 
-    def draft(self, occasions: Sequence[Occasion], playbook: Sequence[Entry]) -> list[tuple[Draft, ...]]:
+    def draft(self, occasions: Sequence[Occasion], answers: Answers) -> list[tuple[Draft, ...]]:
         raise ValueError("no drafts today")
 
 
