@@ -169,7 +169,10 @@ class Draft:
 class Outgoing:
     """One approved reply on its way out: exactly `text`, as `account`, under `mention_id` on `platform`.
 
-    `key` is ours and unique for ever; repliers hand it to platforms that recognise a repeated request.
+    `key` is ours and unique for ever; repliers hand it to platforms that recognise a repeated request. `author_id`
+    and `author_handle` are whom it answers, `mention_at` is when they wrote, and `reply_to`, `conversation` and `extra`
+    are the mention's own. `dated` is when it was to go out, the same however often that is tried; `began_at` is when we
+    began to send it this time.
     """
 
     key: str
@@ -179,6 +182,14 @@ class Outgoing:
     text: str
     account: str
     approved_by: str
+    author_id: str = ""
+    author_handle: str = ""
+    mention_at: datetime | None = None
+    reply_to: str | None = None
+    conversation: str | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+    dated: datetime | None = None
+    began_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,3 +198,15 @@ class Receipt:
 
     native_id: str
     url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a replier has used and been given since it was last asked.
+
+    `spent` are paid units by item of listener/prices.py; `credentials` are secret settings that the platform has
+    renewed, which replace those that we hold.
+    """
+
+    spent: Mapping[str, int] = field(default_factory=dict)
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
