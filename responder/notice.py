@@ -20,6 +20,12 @@ from core.types import Author as Writer
 from listener.matching import fold_handle
 from responder.triage import Facts
 
+KINDS = ("complaint", "other", "purchase", "question", "praise")
+"""What a case is about, what presses most first; `other` may be a complaint."""
+
+_SURE = 0.5
+"""From this share on an intent counts: below, the model is as often wrong as right."""
+
 _LINK = re.compile(r"https?://\S+|www\.\S+", re.IGNORECASE)
 _QUESTION = re.compile(r"[?？؟;]")
 _HANDLE = re.compile(r"(?<![\w.])@([\w.-]+(?:@[\w.-]+)?)")
@@ -37,6 +43,9 @@ class BrandRules:
     urgent_reply_minutes: int
     own: frozenset[tuple[str, str]]
     competitor: bool = False
+    holidays: Mapping[str, Any] = field(default_factory=dict)
+    targets: Mapping[str, Any] = field(default_factory=dict)
+    thanks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,9 @@ class Reading:
     complaint: bool | None
     complaint_score: float | None
     emotions: Mapping[str, float]
+    irony: float | None = None
+    intent: str = ""
+    intent_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +144,12 @@ class Notice:
         )
 
 
-def needs_person(notice: Notice, *, direct: bool) -> bool:
+def needs_person(notice: Notice, *, direct: bool, thanks: bool = True) -> bool:
     """Whether somebody should look at it, by what it says; `direct` is whether it speaks to the brand.
 
-    Complaints; what may be one and leans to the negative, or is put to us; what no model could read; and questions
-    put to us. Not praise, and not talk about us that wants nothing of us.
+    Complaints; what may be one and leans to the negative, or is put to us; what no model could read; questions put to
+    us; people who want to buy; and, where the brand `thanks` for it, praise that is said to us. Not other praise, and
+    not talk about us that wants nothing of us.
     """
     reading = notice.reading
     if reading is None:
@@ -146,7 +159,27 @@ def needs_person(notice: Notice, *, direct: bool) -> bool:
     if reading.complaint is None:
         leans = reading.scores.get("negative", 0.0) > reading.scores.get("positive", 0.0)
         return leans or direct or notice.question
-    return direct and notice.question
+    if direct:
+        return notice.question or _wants_to_buy(reading) or (thanks and positive(notice))
+    return notice.question and _wants_to_buy(reading)
+
+
+def kind_of(notice: Notice, facts: Facts) -> str:
+    """What kind of case a mention makes, one of KINDS."""
+    reading = notice.reading
+    if facts.complaint:
+        return "complaint"
+    if reading is not None and _wants_to_buy(reading):
+        return "purchase"
+    if facts.complaint is None or facts.unread:
+        return "other"
+    if positive(notice):
+        return "praise"
+    return "question" if facts.question else "other"
+
+
+def _wants_to_buy(reading: Reading) -> bool:
+    return reading.intent == "purchase" and reading.intent_share >= _SURE
 
 
 def positive(notice: Notice) -> bool:
@@ -210,6 +243,9 @@ def _reading(verdict: Verdict) -> Reading:
         complaint=verdict.complaint,
         complaint_score=verdict.complaint_score,
         emotions=verdict.emotions,
+        irony=verdict.irony,
+        intent=verdict.intent or "",
+        intent_share=verdict.intents.get(verdict.intent or "", 0.0),
     )
 
 
@@ -239,6 +275,9 @@ def _rules(db: Session, brand_ids: set[int]) -> dict[int, BrandRules]:
             urgent_reply_minutes=brand.urgent_reply_minutes,
             own=frozenset(own.get(brand.id, ())),
             competitor=brand.competitor,
+            holidays=brand.holidays,
+            targets=brand.targets,
+            thanks=brand.thanks,
         )
         for brand in db.scalars(select(Brand).where(Brand.id.in_(brand_ids)))
     }

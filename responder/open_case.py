@@ -26,29 +26,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from core import audit, waiting
+from core import waiting
 from core.clock import Clock
 from core.errors import ItemsSetAside, RipplewatchError
 from core.runtime import Runtime
 from core.setaside import set_aside
 from core.settings import Settings
-from core.tables import Case, CaseMention, Draft, Mention, Waiting
-from core.types import Draft as Suggestion
-from responder import notice
+from core.tables import Case, Mention, Waiting
+from responder import case_rows, notice
 from responder.cases import wake_snoozed
 from responder.desk import Desk, Place, Plan
 from responder.draft import Drafter
 from responder.judged_again import look_again
 from responder.notice import Notice
 from responder.permission import permission_for
-from responder.sla import first_reply_due
-from responder.states import Change, move_all
 from responder.suggestions import drafter_of, with_suggestions
-from responder.triage import priority
 from sentiment import judge, relevance
 from sentiment.relevance import UNLIKELY, Filters
 
@@ -128,7 +124,7 @@ def _plan(one: Notice, now: datetime) -> Plan | None:
     if brand is None or one.case_id is not None or one.deleted or one.own or one.reading is None:
         return None
     permission = permission_for(one.source_kind, one.platform)
-    needed = notice.needs_person(one, direct=direct)
+    needed = notice.needs_person(one, direct=direct, thanks=brand.thanks)
     return Plan(one, brand, one.facts(now, direct=direct), needed, permission)
 
 
@@ -205,115 +201,21 @@ def _write(db: Session, clock: Clock, plans: Sequence[Plan]) -> None:
     desk = Desk.read(db, plans)
     for plan in sorted(plans, key=lambda plan: (plan.notice.created_at, plan.notice.id)):
         _place(desk, plan, now)
-    _save_opened(db, now, [place for place in desk.places if place.case_id is None])
-    _save_joined(db, clock, [place for place in desk.places if place.case_id is not None and place.joined])
+    case_rows.save(db, clock, desk.places)
 
 
 def _place(desk: Desk, plan: Plan, now: datetime) -> None:
-    """Let the mention join an open case, open one for it, or leave it."""
+    """Let the mention join a case, bring one back that was answered, open one for it, or leave it."""
     one = plan.notice
-    place = desk.find(plan)
-    if place is not None:
-        of_author = place.author_id == one.author_id and (place.thread == one.thread or plan.facts.direct)
-        if plan.needed or of_author:
-            place.join(desk.told(plan), now)
-    elif desk.answers_back(plan) and not plan.friendly:
-        desk.add(Place.begin(desk.told(plan, answered_back=True), now))
+    own, answered = desk.find(plan), desk.answered(plan)
+    if own is not None:
+        if plan.needed or own.thread == one.thread or plan.facts.direct:
+            own.join(desk.told(plan), now)
+    elif answered is not None and plan.friendly:
+        answered.thank(plan)
+    elif answered is not None:
+        desk.come_back(answered, desk.told(plan, answered_back=True))
+    elif plan.needed and not plan.friendly and (other := desk.in_thread(plan)):
+        other.join(desk.told(plan), now)
     elif plan.needed:
         desk.add(Place.begin(desk.told(plan), now))
-
-
-def _save_opened(db: Session, now: datetime, places: Sequence[Place]) -> None:
-    """Write new cases with their mentions and drafts."""
-    if not places:
-        return
-    db.execute(insert(Case), [_case(place, now) for place in places])
-    began = [place.plans[0].notice.id for place in places]
-    ids = {
-        row.mention_id: row.id for row in db.execute(select(Case.mention_id, Case.id).where(Case.mention_id.in_(began)))
-    }
-    drafts = [
-        _draft(ids[place.plans[0].notice.id], suggestion, now)
-        for place in places
-        for suggestion in place.plans[0].suggestions
-    ]
-    members = [_member(ids[one], one, "the case began with it", now) for one in began]
-    for place in places:
-        case_id = ids[place.plans[0].notice.id]
-        members += [_member(case_id, one, why, now) for one, why in place.joined.items()]
-    db.execute(insert(CaseMention), members)
-    if drafts:
-        db.execute(insert(Draft), drafts)
-    audit.add(db, *(audit.Entry(now, "open", ids[one]) for one in began))
-
-
-def _case(place: Place, now: datetime) -> dict[str, object]:
-    plan, found = place.plans[0], priority(place.facts)
-    return {
-        "mention_id": plan.notice.id,
-        "brand_id": place.brand_id,
-        "author_id": place.author_id,
-        "thread": place.thread,
-        "priority": found.score,
-        "reasons": list(found.reasons),
-        "facts": place.facts.stored(),
-        "permission": plan.permission.how,
-        "permission_why": plan.permission.why,
-        "due_at": _due(place, urgent=found.urgent),
-        "opened_at": now,
-        "changed_at": now,
-    }
-
-
-def _member(case_id: int, mention_id: int, why: str, now: datetime) -> dict[str, object]:
-    return {"mention_id": mention_id, "case_id": case_id, "why": why, "joined_at": now}
-
-
-def _draft(case_id: int, suggestion: Suggestion, now: datetime) -> dict[str, object]:
-    return {
-        "case_id": case_id,
-        "text": suggestion.text,
-        "origin": suggestion.origin,
-        "why": suggestion.why,
-        "playbook_id": suggestion.playbook_id,
-        "reply_id": suggestion.reply_id,
-        "score": suggestion.score,
-        "unresolved": list(suggestion.unresolved),
-        "created_at": now,
-    }
-
-
-def _due(place: Place, *, urgent: bool) -> datetime:
-    """When the first reply is due: counted from when the author wrote, or sooner since something urgent joined."""
-    first, last = place.plans[0], place.plans[-1]
-    brand = first.brand
-    due = [place.due_at] if place.due_at else []
-    for plan, minutes in ((first, brand.first_reply_minutes), *((last, brand.urgent_reply_minutes),) * urgent):
-        due.append(first_reply_due(plan.notice.created_at, hours=brand.hours, timezone=brand.timezone, minutes=minutes))
-    return min(due)
-
-
-def _save_joined(db: Session, clock: Clock, places: Sequence[Place]) -> None:
-    """Write what joined cases that were open before: they press more, never less, and no longer sleep."""
-    members = [
-        _member(place.case_id or 0, one, why, clock.now()) for place in places for one, why in place.joined.items()
-    ]
-    if members:
-        db.execute(insert(CaseMention), members)
-    move_all(db, clock, "join", [_change(place) for place in places])
-
-
-def _change(place: Place) -> Change:
-    found = priority(place.facts)
-    return Change(
-        case_id=place.case_id or 0,
-        version=place.version,
-        values={
-            "priority": max(found.score, place.priority),
-            "reasons": list(found.reasons),
-            "facts": place.facts.stored(),
-            "due_at": _due(place, urgent=found.urgent),
-            "snoozed_until": None,
-        },
-        detail={"mentions": sorted(place.joined)},
-    )

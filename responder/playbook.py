@@ -24,8 +24,13 @@ PLACEHOLDERS: Mapping[str, str] = {
     "order": "an order number that the agent puts in",
     "product": "the product, put in by the agent",
     "date": "a date, put in by the agent",
+    "status": "how it stands with the known issue that the case is linked to",
 }
 """Every placeholder that an entry may have, and what it stands for. What we do not know the agent puts in."""
+
+FOLLOW_UP, KNOWN_ISSUE, ISSUE_ENDED = "follow-up", "known-issue", "issue-ended"
+OCCASIONS = frozenset({FOLLOW_UP, KNOWN_ISSUE, ISSUE_ENDED})
+"""Tags of entries for an occasion that no post gives (responder/tagged.py); they are not suggested for posts."""
 
 _PLACEHOLDER = re.compile(r"\{\s*([^\W\d]\w*)\s*\}")
 

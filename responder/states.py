@@ -20,6 +20,7 @@ from core import audit
 from core.clock import Clock
 from core.errors import Forbidden, Stale
 from core.tables import Audit, Case, User
+from responder import clock as case_clock
 
 LABELS: Mapping[str, str] = {
     "new": "new",
@@ -82,6 +83,9 @@ TRANSITIONS: Mapping[str, Move] = {
     # what the service does
     "join": Move(_stay("new", "drafted", "failed", "unsure") | _to("new", "snoozed"), "added another mention"),
     "wake": Move(_to("new", "snoozed"), "woke it"),
+    "come_back": Move(_to("new", *ANSWERED_STATES), "brought it back: its author wrote again"),
+    "hear": Move(_stay(*ANSWERED_STATES), "heard a kind word of its author"),
+    "follow_up": Move(_to("drafted", *ANSWERED_STATES), "proposed to ask whether all is well"),
     "start": Move(_to("sending", "approved"), "began to send the reply"),
     "look_back": Move(_stay("sending"), "looks whether the reply is on the platform"),
     "hold": Move(_to("approved", "sending"), "did not send the reply yet"),
@@ -129,6 +133,7 @@ def move(
     wanted = [Case.id == case_id, Case.version == version, Case.state.in_(kind.states)]
     if kind.leased:
         wanted.append(free_for(user_id, now))
+    values |= case_clock.values_of(verb, kind.states.values(), now)
     changed = db.execute(
         update(Case)
         .where(*wanted)
@@ -139,7 +144,9 @@ def move(
     if changed is None:
         raise refusal(db, verb, case_id, version)
     audit.add(db, audit.Entry(now, verb, case_id, user_id, dict(detail or {})))
-    return db.get_one(Case, case_id, populate_existing=True)
+    row = db.get_one(Case, case_id, populate_existing=True)
+    case_clock.moved(db, clock, verb, row)
+    return row
 
 
 def move_all(db: Session, clock: Clock, verb: str, changes: Sequence[Change]) -> None:

@@ -16,8 +16,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-URGENT = 65
-"""From this score on the brand's shorter time to a first reply applies."""
+URGENT, HIGH = 65, 45
+"""From these scores on a case is urgent, or high, and the brand's times for such cases apply."""
 
 REACH = 16
 """The most that followers, reposts, likes and replies add, all together."""
@@ -84,9 +84,9 @@ class Priority:
     reasons: tuple[str, ...]
 
     @property
-    def urgent(self) -> bool:
-        """Whether the shorter time to a first reply applies."""
-        return self.score >= URGENT
+    def severity(self) -> str:
+        """How severe: urgent, high or normal; by it the brand's targets are chosen."""
+        return "urgent" if self.score >= URGENT else "high" if self.score >= HIGH else "normal"
 
 
 def priority(facts: Facts) -> Priority:

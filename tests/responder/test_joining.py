@@ -1,4 +1,4 @@
-"""What belongs together is one case: an author's messages, a thread's voices. What follows our reply is a new one."""
+"""What belongs together is one case: an author's messages, a thread's voices, and what follows our reply."""
 
 from __future__ import annotations
 
@@ -153,29 +153,54 @@ def answered(runtime: Runtime, clock: HeldClock) -> Case:
     return one
 
 
-@pytest.mark.parametrize("place", [{"reply_to": "our-reply"}, {"conversation": "root"}])
-def test_what_the_author_says_after_our_reply_is_a_new_case(
+@pytest.mark.parametrize("place", [{"reply_to": "our-reply"}, {"conversation": "root"}, {}])
+def test_what_the_author_asks_after_our_reply_brings_the_case_back(
     runtime: Runtime, clock: HeldClock, place: dict[str, Any]
 ) -> None:
     add_brand(runtime)
     one = answered(runtime, clock)
-    hear(runtime, "that does not help", **place)
+    word = hear(runtime, "that does not help", **place)
     look(runtime)
-    _, new = all_cases(runtime)
-    assert "answered back to our reply" in new.reasons
-    assert not any("no answer yet" in reason for reason in new.reasons)
-    assert case(runtime, one.id).state == "answered_by_hand"
+    (back,) = all_cases(runtime)
+    assert (back.id, back.state, back.mention_id) == (one.id, "new", word)
+    assert word in members(runtime)[one.id]
+    assert "answered back to our reply" in back.reasons
+    assert not any("no answer yet" in reason for reason in back.reasons)
+    assert back.first_reply_at is None
+    assert back.due_at == clock.now() + timedelta(minutes=60)
 
 
 def test_an_answer_that_is_no_complaint_is_still_shown_unless_it_is_kind(runtime: Runtime, clock: HeldClock) -> None:
     add_brand(runtime)
-    answered(runtime, clock)
-    hear(runtime, "thanks a lot!", PRAISE, reply_to="our-reply")
+    one = answered(runtime, clock)
+    thanks = hear(runtime, "thanks a lot!", PRAISE, reply_to="our-reply")
     look(runtime)
-    assert len(all_cases(runtime)) == 1
+    assert case(runtime, one.id).state == "answered_by_hand"
+    assert thanks in members(runtime)[one.id]
     hear(runtime, "sent you a message", CHATTER, reply_to="our-reply")
     look(runtime)
-    assert len(all_cases(runtime)) == 2
+    (back,) = all_cases(runtime)
+    assert back.state == "new"
+
+
+def test_what_they_write_a_month_later_is_a_new_case(sqlite_runtime: Runtime, clock: HeldClock) -> None:
+    add_brand(sqlite_runtime)
+    answered(sqlite_runtime, clock)
+    clock.advance(30 * 86_400)
+    hear(sqlite_runtime, "late again")
+    look(sqlite_runtime)
+    assert [one.state for one in all_cases(sqlite_runtime)] == ["answered_by_hand", "new"]
+
+
+def test_thanks_and_complaints_are_never_one_case(sqlite_runtime: Runtime) -> None:
+    add_brand(sqlite_runtime, own=[("bluesky", "hawkweed")])
+    hear(sqlite_runtime, "love the boots @hawkweed", PRAISE, author="ann", native_id="root")
+    hear(sqlite_runtime, "mine broke", author="ben", conversation="root")
+    look(sqlite_runtime)
+    hear(sqlite_runtime, "and now they leak", author="ann", conversation="root")
+    look(sqlite_runtime)
+    assert [one.kind for one in all_cases(sqlite_runtime)] == ["praise", "complaint"]
+    assert [len(some) for some in members(sqlite_runtime).values()] == [1, 2]
 
 
 def test_chatter_of_somebody_we_once_answered_is_no_case(sqlite_runtime: Runtime, clock: HeldClock) -> None:

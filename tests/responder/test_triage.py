@@ -96,7 +96,7 @@ def test_a_small_author_left_alone_stands_above_a_famous_one_who_grumbles() -> N
 
 
 def test_the_third_message_without_an_answer_is_urgent() -> None:
-    assert not priority(PLAIN).urgent
+    assert priority(PLAIN).severity != "urgent"
     assert priority(replace(PLAIN, unanswered=2)).score >= URGENT
 
 
