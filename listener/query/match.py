@@ -138,12 +138,13 @@ def _cost(leaf: Leaf) -> float:
 class _Reading:
     """A post as the checks read it; what only some of them need is worked out when asked for."""
 
-    __slots__ = ("_values", "_where", "marked", "plain", "post")
+    __slots__ = ("_values", "_where", "found", "marked", "plain", "post")
 
     def __init__(self, post: Post) -> None:
         self.post = post
         self.marked = words(post.text)
         self.plain = unmarked(self.marked)
+        self.found: dict[AhoCorasick, bool] = {}
         self._values: dict[FieldName, Iterable[str]] = {}
         self._where: dict[bool, list[int]] = {}
 
@@ -242,7 +243,14 @@ def _choice(parts: Sequence[Node]) -> Check:
 @lru_cache(maxsize=1024)
 def _many(forms: tuple[str, ...]) -> Check:
     automaton = AhoCorasick(forms)
-    return lambda reading: bool(automaton.find_matches_as_indexes(reading.plain))
+
+    def many(reading: _Reading) -> bool:
+        found = reading.found.get(automaton)  # lists are shared by many queries
+        if found is None:
+            found = reading.found[automaton] = bool(automaton.find_matches_as_indexes(reading.plain))
+        return found
+
+    return many
 
 
 def _effort(node: Node) -> int:
@@ -305,7 +313,8 @@ def _some(checks: list[Check]) -> Check:
 
 
 def _near(left: Sequence[Term], right: Sequence[Term], distance: int) -> Check:
-    both = _every([_choice(side) for side in sorted((left, right), key=len)])
+    # the shorter side is mostly the anchor by which the query came up, so the longer one decides
+    both = _every([_choice(side) for side in sorted((left, right), key=len, reverse=True)])
     find_left, find_right = _finder(left), _finder(right)
 
     def near(reading: _Reading) -> bool:
