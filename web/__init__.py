@@ -8,6 +8,7 @@ from core import secrets
 from core.runtime import Runtime
 from web import (
     auth,
+    black_hole,
     brands,
     case,
     coverage,
@@ -34,6 +35,7 @@ _PAGES = (
     guide,
     inbox,
     unlikely,
+    black_hole,
     case,
     brands,
     sources,
@@ -61,6 +63,7 @@ def create_app(runtime: Runtime) -> Flask:
     auth.init_app(app, runtime.clock)  # before CSRF: who is not signed in is asked to sign in, whatever they sent
     csrf = security.protect_forms(app)
     shell.init_app(app)
+    black_hole.init_app(app)
     coverage.init_app(app)
     hooks.init_app(app, runtime.clock, csrf)
     for page in _PAGES:
