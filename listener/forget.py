@@ -30,7 +30,7 @@ GONE = "deleted by its author"
 ERASED = "erased at the author's request"
 EXPIRED = "older than we keep mentions"
 
-CLOSES = ("new", "drafted", "snoozed", "failed", "approved")
+CLOSES = ("new", "drafted", "proposed", "snoozed", "failed", "approved")
 """States of a case that forgetting closes. What is being sent, or perhaps was, a person still has to settle."""
 
 _WORD = re.compile(r"\w+")

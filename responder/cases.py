@@ -2,17 +2,19 @@
 
 All take the `version` of the case that the person looked at, give the case as it is afterwards, and raise Stale when
 somebody was faster or Forbidden when the case does not allow it; both say why in words for that person. They run in
-the caller's transaction. Whether the user's role allows it is for the page to check; who it was is recorded here.
+the caller's transaction. Whether the user's role lets them answer at all is for the page to check; whether they may
+approve without a second person is checked here (responder/approving.py). Who it was is recorded here.
 
-After a commit of `approve` nudge the stage "post". Approving is allowed while the switch `sending` is stopped: the
-reply then waits as approved, where it can be withdrawn, until somebody lets replies go out again.
+After a commit of `approve` nudge the stage "post". A reply goes out UNDO after its approval, or at the time that was
+chosen, and can be withdrawn until then. Approving is allowed while the switch `sending` is stopped: the reply then
+waits as approved until somebody lets replies go out again.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from sqlalchemy import func, select, update
@@ -21,28 +23,28 @@ from sqlalchemy.orm import Session, joinedload
 from core import audit, waiting
 from core.clock import Clock
 from core.errors import BadInput, Forbidden, Stale
-from core.tables import Case, Draft, Mention, Reply
-from listener.source import load_replier
-from responder import guard
+from core.tables import Case, Mention, Reply
+from responder import approving, typing_in
+from responder.notifications import tell
 from responder.states import (
     ANSWERED_STATES,
     LABELS,
-    LEASE,
+    NOBODY,
     OPEN_STATES,
     STATES,
     TRANSITIONS,
-    free_for,
     move,
+    name_of,
     refusal,
 )
 
 __all__ = [
     "ANSWERED_STATES",
     "LABELS",
-    "LEASE",
     "OPEN_STATES",
     "STATES",
     "TRANSITIONS",
+    "UNDO",
     "Forbidden",
     "Stale",
     "answer_by_hand",
@@ -53,88 +55,112 @@ __all__ = [
     "last_reply",
     "release",
     "reopen",
-    "save_draft",
+    "reschedule",
     "snooze",
     "wake_snoozed",
     "withdraw",
 ]
 
+UNDO = timedelta(seconds=10)
+"""So long an approved reply stays here, for whoever sees their mistake a moment too late."""
 
-def claim(db: Session, clock: Clock, case_id: int, version: int, user_id: int, *, take_over: bool = False) -> Case:
-    """Have the case for oneself for a while (states.LEASE), so that two do not answer at once.
+LATEST = timedelta(days=90)
+"""A reply that waits longer than this answers nobody."""
 
-    `take_over` takes it even from somebody whose lease still runs.
-    """
-    verb = "take_over" if take_over else "claim"
-    return move(db, clock, verb, case_id, version, user_id, owner_id=user_id, claimed_at=clock.now())
+
+def claim(db: Session, clock: Clock, case_id: int, version: int, user_id: int) -> Case:
+    """Have the case as one's own to see to. Somebody else's is taken over instead (responder/holding.py)."""
+    return move(db, clock, "claim", case_id, version, user_id, owner_id=user_id, claimed_at=clock.now())
 
 
 def release(db: Session, clock: Clock, case_id: int, version: int, user_id: int) -> Case:
     """Let others have the case."""
-    return move(db, clock, "release", case_id, version, user_id, owner_id=None, claimed_at=None)
-
-
-def save_draft(db: Session, clock: Clock, case_id: int, user_id: int, text: str) -> Case:
-    """Keep what a person has written so far, and renew their lease. The first time, `new` becomes `drafted`.
-
-    The version stays: saving while one writes must not make one's own page stale.
-    """
-    now, kind = clock.now(), TRANSITIONS["draft"]
-    found = db.execute(select(Case.state).where(Case.id == case_id).with_for_update()).scalar_one_or_none()
-    mine = update(Case).where(Case.id == case_id, Case.state.in_(kind.states), free_for(user_id, now))
-    values = {"state": kind.states.get(found or ""), "owner_id": user_id, "claimed_at": now}
-    changed = db.execute(mine.values(values).returning(Case.id).execution_options(synchronize_session=False))
-    if changed.scalar_one_or_none() is None:
-        raise refusal(db, "draft", case_id, None)
-    if found == "new":
-        audit.add(db, audit.Entry(now, "draft", case_id, user_id))
-    _keep_draft(db, clock, case_id, text)
-    return db.get_one(Case, case_id, populate_existing=True)
+    return move(db, clock, "release", case_id, version, user_id, owner_id=None, claimed_at=None, **NOBODY)
 
 
 def approve(
-    db: Session, clock: Clock, case_id: int, version: int, user_id: int, text: str, *, account: str = ""
+    db: Session,
+    clock: Clock,
+    case_id: int,
+    version: int,
+    user_id: int,
+    text: str,
+    *,
+    account: str = "",
+    at: datetime | None = None,
+    seen: int | None = None,
 ) -> Reply:
     """Approve exactly this text: the case goes to the outbox, and the reply is what will be sent, once.
 
     `account` is as whom the person was told that it goes out (Replier.account()); if that has changed when it is to
-    be sent, it is not. Forbidden when the mention may not be answered by API here, or the text must not go out.
+    be sent, it is not. It goes out `at` that time, or after UNDO. `seen` is the version of the person's own typed text
+    that they decide on (typing_in.refuse_unseen). Forbidden when the mention may not be answered by API here, the text
+    must not go out, or it needs a second person (then `approving.propose` it).
     """
-    row = _readable(db, "approve", case_id, version)
+    row = _readable(db, clock, "approve", case_id, version)
     text = _plain(text)
     via = _replier_of(row)
-    _refuse_bad_text(row, text, via)
-    move(db, clock, "approve", case_id, version, user_id, snoozed_until=None)
+    approving.refuse_bad_text(db, row, text)
+    say = approving.say_of(db, row, user_id, text)
+    if not say.may_approve:
+        raise Forbidden(f"this reply needs a second person: {'; '.join(say.why) or 'it was proposed'}. Propose it")
+    proposer = row.proposed_by if row.state == "proposed" else None
+    goes_out = _when(clock, at)
+    detail = audit.fingerprint(text) | {"account": account, "via": via} | ({"at": at.isoformat()} if at else {})
+    move(db, clock, "approve", case_id, version, user_id, detail, snoozed_until=None)
+    typing_in.refuse_unseen(db, case_id, user_id, text, seen)
+    approving.retire_proposal(db, case_id)
     reply = _add_reply(db, clock, case_id, user_id, text, via, account)
-    waiting.add(db, clock, "post", [reply.id])
+    reply.send_after, reply.proposed_by = goes_out, proposer
+    db.flush()
+    waiting.add(db, clock, "post", [reply.id], goes_out)
+    if proposer not in (None, user_id):
+        words = f"{name_of(db, user_id)} approved your reply"
+        tell(db, clock, [proposer], case_id, "approved", words, key=version)
     return reply
 
 
 def withdraw(db: Session, clock: Clock, case_id: int, version: int, user_id: int) -> Case:
-    """Take an approval back before the reply is on its way; its text becomes the draft again."""
-    row = move(db, clock, "withdraw", case_id, version, user_id)
+    """Take an approval back before the reply is on its way; its text is in the hands of whoever took it back."""
     reply = last_reply(db, case_id)
+    text = reply.text if reply else ""
+    if reply is not None:  # the to-do list first, as the stage does, so that neither waits for the other
+        waiting.done(db, "post", [reply.id])
+    move(db, clock, "withdraw", case_id, version, user_id, audit.fingerprint(text))
     if reply is not None:
-        _keep_draft(db, clock, case_id, reply.text)
         db.delete(reply)
         db.flush()
-    return row
+        typing_in.save(db, clock, case_id, user_id, text)
+    return db.get_one(Case, case_id, populate_existing=True)
+
+
+def reschedule(db: Session, clock: Clock, case_id: int, version: int, user_id: int, at: datetime) -> Case:
+    """Let an approved reply that is not on its way go out at another time."""
+    goes_out, reply = _when(clock, at), last_reply(db, case_id)
+    if reply is not None:  # the to-do list first, as the stage does, so that neither waits for the other
+        waiting.done(db, "post", [reply.id])
+        waiting.add(db, clock, "post", [reply.id], goes_out)
+        reply.send_after = goes_out
+    return move(db, clock, "reschedule", case_id, version, user_id, {"at": goes_out.isoformat()})
 
 
 def answer_by_hand(
     db: Session, clock: Clock, case_id: int, version: int, user_id: int, text: str, url: str | None = None
 ) -> Case:
     """The person has answered on the platform themselves, with this text; `url` is where it can be seen."""
-    url = _web_address(url)
-    row = move(db, clock, "answer_by_hand", case_id, version, user_id, snoozed_until=None)
-    reply = _add_reply(db, clock, case_id, user_id, _plain(text), "hand", "")
+    url, text = _web_address(url), _plain(text)
+    row = move(db, clock, "answer_by_hand", case_id, version, user_id, audit.fingerprint(text), snoozed_until=None)
+    approving.retire_proposal(db, case_id)
+    reply = _add_reply(db, clock, case_id, user_id, text, "hand", "")
     reply.sent_at, reply.url = clock.now(), url
     return row
 
 
 def dismiss(db: Session, clock: Clock, case_id: int, version: int, user_id: int, why: str) -> Case:
     """No answer is needed, for this reason."""
-    return move(db, clock, "dismiss", case_id, version, user_id, {"why": why}, snoozed_until=None)
+    row = move(db, clock, "dismiss", case_id, version, user_id, {"why": why}, snoozed_until=None)
+    approving.retire_proposal(db, case_id)
+    return row
 
 
 def snooze(db: Session, clock: Clock, case_id: int, version: int, user_id: int, until: datetime) -> Case:
@@ -145,7 +171,9 @@ def snooze(db: Session, clock: Clock, case_id: int, version: int, user_id: int, 
     if mention_id is not None:  # the to-do list first, as the stage does, so that neither waits for the other
         waiting.done(db, "open_case", [mention_id])
         waiting.add(db, clock, "open_case", [mention_id], until)
-    return move(db, clock, "snooze", case_id, version, user_id, {"until": until.isoformat()}, snoozed_until=until)
+    row = move(db, clock, "snooze", case_id, version, user_id, {"until": until.isoformat()}, snoozed_until=until)
+    approving.retire_proposal(db, case_id)
+    return row
 
 
 def reopen(db: Session, clock: Clock, case_id: int, version: int, user_id: int) -> Case:
@@ -181,12 +209,12 @@ def last_reply(db: Session, case_id: int) -> Reply | None:
     return db.scalars(select(Reply).where(Reply.case_id == case_id).order_by(Reply.turn.desc()).limit(1)).one_or_none()
 
 
-def _readable(db: Session, verb: str, case_id: int, version: int) -> Case:
+def _readable(db: Session, clock: Clock, verb: str, case_id: int, version: int) -> Case:
     """The case with its mention, if it still is as the person saw it."""
-    whole = joinedload(Case.mention).joinedload(Mention.source)
-    row = db.get(Case, case_id, options=[whole], populate_existing=True)
+    post = joinedload(Case.mention).joinedload(Mention.source)
+    row = db.get(Case, case_id, options=[post, joinedload(Case.brand)], populate_existing=True)
     if row is None or row.version != version or row.state not in TRANSITIONS[verb].states:
-        raise refusal(db, verb, case_id, version)
+        raise refusal(db, clock, verb, case_id, version)
     return row
 
 
@@ -201,17 +229,13 @@ def _replier_of(row: Case) -> str:
     return row.mention.source.kind
 
 
-def _refuse_bad_text(row: Case, text: str, via: str) -> None:
-    replier = load_replier(via)
-    found = guard.check(
-        text,
-        platform=row.mention.platform,
-        longest=replier.max_length if replier else None,
-        asked=row.mention.text,
-    )
-    stops = [finding.message for finding in found if finding.blocks]
-    if stops:
-        raise Forbidden("; ".join(stops))
+def _when(clock: Clock, at: datetime | None) -> datetime:
+    """When a reply goes out that is approved now, or for a time that was chosen."""
+    if at is None:
+        return clock.now() + UNDO
+    if not clock.now() <= at <= clock.now() + LATEST:
+        raise BadInput(f"a reply can go out at a time to come, within {LATEST.days} days")
+    return at
 
 
 def _add_reply(db: Session, clock: Clock, case_id: int, user_id: int, text: str, via: str, account: str) -> Reply:
@@ -230,16 +254,6 @@ def _add_reply(db: Session, clock: Clock, case_id: int, user_id: int, text: str,
     db.add(reply)
     db.flush()
     return reply
-
-
-def _keep_draft(db: Session, clock: Clock, case_id: int, text: str) -> None:
-    """One draft by people per case: the newest text. The case's row is locked."""
-    own = db.scalars(select(Draft).where(Draft.case_id == case_id, Draft.origin == "person")).one_or_none()
-    if own is None:
-        db.add(Draft(case_id=case_id, origin="person", text=text, why="written by a person", created_at=clock.now()))
-    else:
-        own.text, own.created_at = text, clock.now()
-    db.flush()
 
 
 def _plain(text: str) -> str:

@@ -3,13 +3,16 @@
 A person (or the service) says which version of the case they looked at. The update happens only if the case still
 has that version and a state that the move starts from; the version then rises by one, so of two who decide at the
 same moment the database lets exactly one through. Each move leaves one audit row, in the caller's transaction.
+
+Who has a case open to answer holds it for a while (responder/holding.py); nobody else may decide meanwhile. Whose case
+it is (`owner_id`) says who should answer it, and forbids nobody else to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, CursorResult, case, or_, select, update
@@ -25,6 +28,7 @@ from responder import clock as case_clock
 LABELS: Mapping[str, str] = {
     "new": "new",
     "drafted": "drafted",
+    "proposed": "waiting for approval",
     "approved": "approved, about to be sent",
     "sending": "being sent",
     "sent": "sent",
@@ -38,22 +42,28 @@ LABELS: Mapping[str, str] = {
 
 STATES = tuple(LABELS)
 
-OPEN_STATES = ("new", "drafted", "snoozed", "failed", "unsure")
+OPEN_STATES = ("new", "drafted", "proposed", "snoozed", "failed", "unsure")
 """States in which a person still has to do something. What the author or others in the thread say next joins in."""
 
 ANSWERED_STATES = ("sent", "answered_by_hand")
 
-LEASE = timedelta(minutes=30)
-"""For so long after claiming a case (or saving a draft of it) its owner alone may decide; then anybody may again."""
+UNDECIDED = ("new", "drafted", "proposed", "snoozed", "failed")
+"""States in which a person may still decide what becomes of the case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One verb: from which state to which, what is told of it ("Ana approved it"), and whether a lease forbids it."""
+    """One verb: from which state to which, what is told of it ("Ana approved it"), and what forbids it.
+
+    `leased`: somebody else's holding it does. `mine`: its being somebody else's does. `ends`: it ends the hold, and
+    what was proposed.
+    """
 
     states: Mapping[str, str]
     told: str
     leased: bool = False
+    mine: bool = False
+    ends: bool = False
 
 
 def _stay(*states: str) -> dict[str, str]:
@@ -66,22 +76,26 @@ def _to(state: str, *states: str) -> dict[str, str]:
 
 TRANSITIONS: Mapping[str, Move] = {
     # what people do
-    "claim": Move(_stay(*OPEN_STATES), "took it", leased=True),
+    "claim": Move(_stay(*OPEN_STATES), "took it", leased=True, mine=True),
     "take_over": Move(_stay(*OPEN_STATES), "took it over"),
-    "release": Move(_stay(*OPEN_STATES), "let go of it", leased=True),
-    "draft": Move(_to("drafted", "new", "drafted") | _stay("failed"), "wrote a draft", leased=True),
-    "approve": Move(_to("approved", "new", "drafted", "snoozed", "failed"), "approved a reply", leased=True),
+    "release": Move(_stay(*OPEN_STATES), "let go of it", leased=True, mine=True),
+    "draft": Move(_to("drafted", "new", "drafted") | _stay("proposed", "snoozed", "failed"), "wrote a draft"),
+    "propose": Move(_to("proposed", *UNDECIDED), "proposed a reply", leased=True),
+    "send_back": Move(_to("drafted", "proposed"), "sent the proposed reply back", leased=True, ends=True),
+    "recall": Move(_to("drafted", "proposed"), "took the proposed reply back", leased=True, ends=True),
+    "approve": Move(_to("approved", *UNDECIDED), "approved a reply", leased=True, ends=True),
     "withdraw": Move(_to("drafted", "approved"), "withdrew the reply"),
-    "answer_by_hand": Move(
-        _to("answered_by_hand", "new", "drafted", "snoozed", "failed"), "answered it by hand", leased=True
-    ),
-    "dismiss": Move(_to("dismissed", "new", "drafted", "snoozed", "failed"), "dismissed it", leased=True),
-    "snooze": Move(_to("snoozed", "new", "drafted", "snoozed", "failed"), "snoozed it", leased=True),
+    "reschedule": Move(_stay("approved"), "moved the reply to another time"),
+    "answer_by_hand": Move(_to("answered_by_hand", *UNDECIDED), "answered it by hand", leased=True, ends=True),
+    "dismiss": Move(_to("dismissed", *UNDECIDED), "dismissed it", leased=True, ends=True),
+    "snooze": Move(_to("snoozed", *UNDECIDED), "snoozed it", leased=True, ends=True),
     "reopen": Move(_to("new", "sent", "answered_by_hand", "dismissed", "snoozed"), "reopened it"),
     "say_sent": Move(_to("sent", "unsure"), "found the reply on the platform"),
     "say_not_sent": Move(_to("failed", "unsure"), "did not find the reply on the platform"),
     # what the service does
-    "join": Move(_stay("new", "drafted", "failed", "unsure") | _to("new", "snoozed"), "added another mention"),
+    "join": Move(
+        _stay("new", "drafted", "proposed", "failed", "unsure") | _to("new", "snoozed"), "added another mention"
+    ),
     "wake": Move(_to("new", "snoozed"), "woke it"),
     "come_back": Move(_to("new", *ANSWERED_STATES), "brought it back: its author wrote again"),
     "hear": Move(_stay(*ANSWERED_STATES), "heard a kind word of its author"),
@@ -93,10 +107,9 @@ TRANSITIONS: Mapping[str, Move] = {
     "fail": Move(_to("failed", "sending"), "could not send the reply"),
     "doubt": Move(_to("unsure", "sending"), "could not find out whether the reply was sent"),
     # what listener/forget.py does when the post goes: close, or go on with the next mention of the case
-    "gone": Move(_to("dismissed", "new", "drafted", "snoozed", "failed", "approved"), "closed it: the post is gone"),
+    "gone": Move(_to("dismissed", *UNDECIDED, "approved"), "closed it: the post is gone"),
     "mention_gone": Move(
-        _to("new", "new", "drafted", "snoozed", "failed", "approved")
-        | _stay("sending", "sent", "unsure", "answered_by_hand", "dismissed"),
+        _to("new", *UNDECIDED, "approved") | _stay("sending", "sent", "unsure", "answered_by_hand", "dismissed"),
         "emptied it: the post is gone",
     ),
 }
@@ -121,18 +134,22 @@ def move(
     version: int,
     user_id: int | None,
     detail: Mapping[str, object] | None = None,
-    **values: object,
+    **values: Any,
 ) -> Case:
     """Do `verb` (a key of TRANSITIONS) to one case and give the row as it is now. `user_id` None is the service.
 
     `detail` goes to the audit; it never holds text of posts or replies, because audit rows are kept when those are
-    erased. Raises Stale when the case is no longer at `version`, Forbidden when its state or somebody's lease is
-    in the way.
+    erased. Raises Stale when the case is no longer at `version`, Forbidden when its state or somebody else is in
+    the way.
     """
     now, kind = clock.now(), TRANSITIONS[verb]
     wanted = [Case.id == case_id, Case.version == version, Case.state.in_(kind.states)]
     if kind.leased:
         wanted.append(free_for(user_id, now))
+    if kind.mine:
+        wanted.append(or_(Case.owner_id.is_(None), Case.owner_id == user_id))
+    if kind.ends:
+        values = {**NOBODY, **NOTHING_PROPOSED, **values}
     values |= case_clock.values_of(verb, kind.states.values(), now)
     changed = db.execute(
         update(Case)
@@ -142,7 +159,7 @@ def move(
         .execution_options(synchronize_session=False)
     ).scalar_one_or_none()
     if changed is None:
-        raise refusal(db, verb, case_id, version)
+        raise refusal(db, clock, verb, case_id, version)
     audit.add(db, audit.Entry(now, verb, case_id, user_id, dict(detail or {})))
     row = db.get_one(Case, case_id, populate_existing=True)
     case_clock.moved(db, clock, verb, row)
@@ -175,13 +192,24 @@ def move_all(db: Session, clock: Clock, verb: str, changes: Sequence[Change]) ->
     audit.add(db, *(audit.Entry(now, verb, one.case_id, detail=one.detail) for one in changes))
 
 
+NOBODY: Mapping[str, None] = {"holder_id": None, "held_since": None, "held_until": None}
+"""The columns of a case that nobody holds."""
+
+NOTHING_PROPOSED: Mapping[str, object] = {"proposed_by": None, "proposed_at": None, "proposed_why": []}
+"""Those of a case of which no reply waits for a second person."""
+
+
 def free_for(user_id: int | None, now: datetime) -> ColumnElement[bool]:
-    """The condition that nobody else's lease on the case still runs."""
-    over = or_(Case.claimed_at.is_(None), Case.claimed_at <= now - LEASE)
-    return or_(Case.owner_id.is_(None), Case.owner_id == user_id, over)
+    """The condition that nobody else holds the case."""
+    return or_(Case.holder_id.is_(None), Case.holder_id == user_id, Case.held_until.is_(None), Case.held_until <= now)
 
 
-def refusal(db: Session, verb: str, case_id: int, version: int | None) -> Stale | Forbidden:
+def held_by(row: Case, now: datetime) -> int | None:
+    """Who holds the case at this moment."""
+    return row.holder_id if row.held_until is not None and row.held_until > now else None
+
+
+def refusal(db: Session, clock: Clock, verb: str, case_id: int, version: int | None) -> Stale | Forbidden:
     """Why `verb` cannot be done, in words for the person who asked. Without a `version` only the state counts."""
     row = db.get(Case, case_id, populate_existing=True)
     if row is None:
@@ -190,8 +218,10 @@ def refusal(db: Session, verb: str, case_id: int, version: int | None) -> Stale 
         return Stale(f"{_last(db, row)}; it is now {LABELS[row.state]}. Look again before you decide")
     if row.state not in TRANSITIONS[verb].states:
         return Forbidden(f"that cannot be done to a case that is {LABELS[row.state]}")
-    since = f"{row.claimed_at:%H:%M} UTC" if row.claimed_at else "now"
-    return Forbidden(f"{_name(db, row.owner_id)} has this case since {since}; take it over, or ask them to release it")
+    holder = held_by(row, clock.now())
+    if holder is not None and row.held_since is not None:
+        return Forbidden(f"{name_of(db, holder)} is answering this case since {row.held_since:%H:%M} UTC; take it over")
+    return Forbidden(f"this is {name_of(db, row.owner_id)}'s case; take it over")
 
 
 def _next(kind: Move) -> Any:
@@ -201,13 +231,14 @@ def _next(kind: Move) -> Any:
 def _last(db: Session, row: Case) -> str:
     """Who did what to the case last, and when."""
     told = select(Audit).where(Audit.case_id == row.id, Audit.at >= row.opened_at)  # ids may be used again
-    last = db.scalars(told.order_by(Audit.id.desc()).limit(1)).one_or_none()
+    moves = told.where(Audit.action.in_(TRANSITIONS))
+    last = db.scalars(moves.order_by(Audit.id.desc()).limit(1)).one_or_none()
     if last is None:
         return "this case has changed"
-    did = TRANSITIONS[last.action].told if last.action in TRANSITIONS else "changed it"
-    return f"{last.who or _name(db, last.user_id)} {did} at {last.at:%H:%M} UTC"
+    return f"{last.who or name_of(db, last.user_id)} {TRANSITIONS[last.action].told} at {last.at:%H:%M} UTC"
 
 
-def _name(db: Session, user_id: int | None) -> str:
+def name_of(db: Session, user_id: int | None) -> str:
+    """What a user is called; None, and whoever was removed, is the service."""
     found = db.get(User, user_id) if user_id is not None else None
     return found.name if found else "Ripplewatch"

@@ -16,8 +16,8 @@ from core.errors import BadInput
 from core.runtime import Runtime
 from core.tables import Audit, Case, Draft, Mention, Reply, Switch
 from listener import forget
-from responder import cases
-from responder.cases import LABELS, LEASE, OPEN_STATES, STATES, TRANSITIONS, Forbidden, Stale
+from responder import approving, cases, holding
+from responder.cases import LABELS, OPEN_STATES, STATES, TRANSITIONS, UNDO, Forbidden, Stale
 from responder.states import Change, move, move_all
 from tests.responder.stories import add_case, add_user, case, look
 
@@ -26,11 +26,14 @@ Verb = Callable[[Session, HeldClock, int, int, int], object]
 TOMORROW = datetime(2026, 11, 21, 9, tzinfo=UTC)
 PEOPLE: dict[str, Verb] = {
     "claim": cases.claim,
-    "take_over": lambda db, clock, one, version, user: cases.claim(db, clock, one, version, user, take_over=True),
+    "take_over": lambda db, clock, one, version, user: holding.take_over(db, clock, one, version, user, "Ana is ill"),
     "release": cases.release,
-    "draft": lambda db, clock, one, version, user: cases.save_draft(db, clock, one, user, "Dear Ann"),
+    "propose": lambda db, clock, one, version, user: approving.propose(db, clock, one, version, user, "Sorry, Ann!"),
+    "send_back": lambda db, clock, one, version, user: approving.send_back(db, clock, one, version, user, "warmer"),
+    "recall": approving.recall,
     "approve": lambda db, clock, one, version, user: cases.approve(db, clock, one, version, user, "Sorry, Ann!"),
     "withdraw": cases.withdraw,
+    "reschedule": lambda db, clock, one, version, user: cases.reschedule(db, clock, one, version, user, TOMORROW),
     "answer_by_hand": lambda db, clock, one, version, user: cases.answer_by_hand(
         db, clock, one, version, user, "Sorry"
     ),
@@ -72,17 +75,16 @@ def test_forgetting_closes_what_this_table_says_it_closes() -> None:
 @pytest.mark.parametrize("verb", PEOPLE)
 def test_each_verb_goes_exactly_where_the_table_says(sqlite_runtime: Runtime, clock: HeldClock, verb: str) -> None:
     runtime, kind = sqlite_runtime, TRANSITIONS[verb]
-    ana, one = add_user(runtime), add_case(runtime).id
+    ana, one = add_user(runtime, role="approver"), add_case(runtime).id
     for state in STATES:
-        put(runtime, one, state, owner_id=None)
+        put(runtime, one, state, owner_id=None, holder_id=None, proposed_by=None)
         before, noted = case(runtime, one), len(audit(runtime, one))
         if state in kind.states:
             with runtime.db.write() as db:
                 PEOPLE[verb](db, clock, one, before.version, ana)
             after = case(runtime, one)
-            assert after.state == kind.states[state]
-            assert after.version == before.version + (verb != "draft")
-            assert audit(runtime, one)[noted:] == ([verb] if verb != "draft" or state == "new" else [])
+            assert (after.state, after.version) == (kind.states[state], before.version + 1)
+            assert audit(runtime, one)[noted] == verb
         else:
             with pytest.raises(Forbidden, match=LABELS[state]), runtime.db.write() as db:
                 PEOPLE[verb](db, clock, one, before.version, ana)
@@ -90,7 +92,7 @@ def test_each_verb_goes_exactly_where_the_table_says(sqlite_runtime: Runtime, cl
             assert len(audit(runtime, one)) == noted
 
 
-@pytest.mark.parametrize("verb", sorted(TRANSITIONS.keys() - PEOPLE.keys()))
+@pytest.mark.parametrize("verb", sorted(TRANSITIONS.keys() - PEOPLE.keys() - {"draft"}))
 def test_the_services_own_moves_go_where_the_table_says(sqlite_runtime: Runtime, clock: HeldClock, verb: str) -> None:
     runtime, kind, one = sqlite_runtime, TRANSITIONS[verb], add_case(sqlite_runtime).id
     for state in STATES:
@@ -104,7 +106,7 @@ def test_the_services_own_moves_go_where_the_table_says(sqlite_runtime: Runtime,
                 move(db, clock, verb, one, version, None)
 
 
-@pytest.mark.parametrize("verb", [verb for verb in PEOPLE if verb != "draft"])
+@pytest.mark.parametrize("verb", PEOPLE)
 def test_who_comes_second_is_told_who_was_first(sqlite_runtime: Runtime, clock: HeldClock, verb: str) -> None:
     runtime, one = sqlite_runtime, add_case(sqlite_runtime)
     ana, ben = add_user(runtime, "Ana"), add_user(runtime, "Ben")
@@ -155,6 +157,8 @@ def test_an_approval_waits_in_the_outbox_as_it_was_approved(runtime: Runtime, cl
         kept = db.get_one(Reply, reply.id)
         assert (kept.text, kept.via, kept.account, kept.turn) == ("Sorry,\nAnn", "files", "@hawkweed", 1)
         assert (kept.approved_by, kept.approved_at, kept.sent_at) == (ana, clock.now(), None)
+        assert waiting.take(db, clock, "post", 10) == []
+        clock.advance(UNDO.total_seconds())
         assert waiting.take(db, clock, "post", 10) == [reply.id]
 
 
@@ -201,6 +205,7 @@ def test_a_withdrawn_reply_becomes_the_draft_again_and_leaves_the_outbox(runtime
         cases.withdraw(db, clock, one.id, one.version + 1, ana)
     with runtime.db.read() as db:
         assert db.scalar(select(func.count()).select_from(Reply)) == 0
+        assert waiting.count(db, "post") == 0
         assert db.scalars(select(Draft.text).where(Draft.origin == "person")).all() == ["Sorry!"]
     with runtime.db.write() as db:
         second = cases.approve(db, clock, one.id, one.version + 2, ana, "Sorry, Ann!")
@@ -214,49 +219,6 @@ def test_a_reply_after_a_failed_one_is_the_next_turn(sqlite_runtime: Runtime, cl
     put(sqlite_runtime, one.id, "failed")
     with sqlite_runtime.db.write() as db:
         assert cases.approve(db, clock, one.id, one.version + 1, ana, "Sorry again!").turn == 2
-
-
-def test_drafts_are_kept_one_per_case_and_do_not_make_the_page_stale(runtime: Runtime, clock: HeldClock) -> None:
-    one, ana = add_case(runtime), add_user(runtime)
-    for text in ("Dear", "Dear Ann"):
-        with runtime.db.write() as db:
-            saved = cases.save_draft(db, clock, one.id, ana, text)
-            assert (saved.state, saved.version, saved.owner_id) == ("drafted", one.version, ana)
-    with runtime.db.write() as db:
-        cases.approve(db, clock, one.id, one.version, ana, "Dear Ann, sorry!")
-    with runtime.db.read() as db:
-        assert db.scalars(select(Draft.text).where(Draft.origin == "person")).all() == ["Dear Ann"]
-
-
-def test_a_lease_keeps_others_out_until_it_ends_or_is_given_up(sqlite_runtime: Runtime, clock: HeldClock) -> None:
-    runtime, one = sqlite_runtime, add_case(sqlite_runtime)
-    ana, ben = add_user(runtime, "Ana"), add_user(runtime, "Ben")
-    with runtime.db.write() as db:
-        mine = cases.claim(db, clock, one.id, one.version, ana)
-        assert (mine.owner_id, mine.claimed_at, mine.state) == (ana, clock.now(), "new")
-    for verb in ("claim", "release", "draft", "approve", "answer_by_hand", "dismiss", "snooze"):
-        with pytest.raises(Forbidden, match="Ana has this case since 12:00 UTC"), runtime.db.write() as db:
-            PEOPLE[verb](db, clock, one.id, mine.version, ben)
-    clock.advance(LEASE.total_seconds())
-    with runtime.db.write() as db:
-        assert cases.claim(db, clock, one.id, mine.version, ben).owner_id == ben
-    with runtime.db.write() as db:
-        assert cases.claim(db, clock, one.id, mine.version + 1, ana, take_over=True).owner_id == ana
-        assert cases.release(db, clock, one.id, mine.version + 2, ana).owner_id is None
-        assert cases.claim(db, clock, one.id, mine.version + 3, ben).owner_id == ben
-
-
-def test_writing_renews_the_lease(sqlite_runtime: Runtime, clock: HeldClock) -> None:
-    runtime, one = sqlite_runtime, add_case(sqlite_runtime)
-    ana, ben = add_user(runtime, "Ana"), add_user(runtime, "Ben")
-    with runtime.db.write() as db:
-        cases.claim(db, clock, one.id, one.version, ana)
-    clock.advance(LEASE.total_seconds() - 1)
-    with runtime.db.write() as db:
-        cases.save_draft(db, clock, one.id, ana, "Dear Ann")
-    clock.advance(LEASE.total_seconds() - 1)
-    with pytest.raises(Forbidden, match="Ana has this case"), runtime.db.write() as db:
-        cases.save_draft(db, clock, one.id, ben, "Hi")
 
 
 def test_answered_by_hand_is_kept_as_a_reply_that_nobody_sends(sqlite_runtime: Runtime, clock: HeldClock) -> None:
@@ -336,6 +298,40 @@ def test_many_moves_at_once_are_all_or_none(runtime: Runtime, clock: HeldClock) 
         move_all(db, clock, "join", [changes[0], Change(other.id, other.version, {"priority": 80})])
     assert [case(runtime, one.id).priority, case(runtime, other.id).priority] == [90, 80]
     assert audit(runtime, other.id) == ["open", "join"]
+
+
+def test_whose_case_it_is_forbids_claiming_it_and_nothing_else(sqlite_runtime: Runtime, clock: HeldClock) -> None:
+    runtime, one = sqlite_runtime, add_case(sqlite_runtime)
+    ana, ben = add_user(runtime, "Ana"), add_user(runtime, "Ben")
+    with runtime.db.write() as db:
+        mine = cases.claim(db, clock, one.id, one.version, ana)
+        assert (mine.owner_id, mine.claimed_at, mine.state) == (ana, clock.now(), "new")
+    for verb in ("claim", "release"):
+        with pytest.raises(Forbidden, match="this is Ana's case; take it over"), runtime.db.write() as db:
+            PEOPLE[verb](db, clock, one.id, mine.version, ben)
+    with runtime.db.write() as db:
+        assert cases.approve(db, clock, one.id, mine.version, ben, "Sorry!").approved_by == ben
+
+
+def test_a_reply_goes_out_when_somebody_chose_and_can_be_moved(runtime: Runtime, clock: HeldClock) -> None:
+    one, ana = add_case(runtime), add_user(runtime)
+    with runtime.db.write() as db:
+        reply = cases.approve(db, clock, one.id, one.version, ana, "Sorry!", at=TOMORROW)
+    with runtime.db.write() as db:
+        cases.reschedule(db, clock, one.id, one.version + 1, ana, TOMORROW + timedelta(hours=1))
+    clock.advance((TOMORROW - clock.now()).total_seconds())
+    with runtime.db.read() as db:
+        assert waiting.take(db, clock, "post", 10) == []
+        assert db.get_one(Reply, reply.id).send_after == TOMORROW + timedelta(hours=1)
+        clock.advance(3600)
+        assert waiting.take(db, clock, "post", 10) == [reply.id]
+
+
+@pytest.mark.parametrize("hours", [-1, 24 * 91])
+def test_a_reply_goes_out_at_a_time_to_come(sqlite_runtime: Runtime, clock: HeldClock, hours: int) -> None:
+    one, ana = add_case(sqlite_runtime), add_user(sqlite_runtime)
+    with pytest.raises(BadInput, match="a time to come"), sqlite_runtime.db.write() as db:
+        cases.approve(db, clock, one.id, one.version, ana, "Sorry!", at=clock.now() + timedelta(hours=hours))
 
 
 def test_open_states_are_those_in_which_a_person_has_something_to_do() -> None:
