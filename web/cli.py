@@ -30,6 +30,7 @@ COMMANDS = {
     "classify": "reading:classify",
     "match": "reading:match",
     "suggest": "reading:suggest",
+    "spikes": "spikes:spikes",
     "train": "models:train",
     "evaluate": "models:evaluate",
     "audit": "audit:audit",
