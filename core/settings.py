@@ -104,6 +104,17 @@ class Settings(BaseSettings):
         description="Private networks that feeds may be fetched from all the same, as 10.1.0.0/16,127.0.0.1/32.",
     )
 
+    writer_url: str = Field(
+        "",
+        description="Chat endpoint that may suggest replies when somebody asks for one, any that speaks OpenAI's "
+        "protocol, as http://localhost:11434/v1. Empty: none, or the local WRITER_MODEL.",
+    )
+    writer_model: str = Field(
+        "",
+        description="Model of WRITER_URL; without one a Hugging Face text-generation id or folder (needs torch).",
+    )
+    writer_key: SecretStr = Field(SecretStr(""), description="Key of WRITER_URL, where it asks for one.")
+
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str) -> str:
@@ -116,6 +127,13 @@ class Settings(BaseSettings):
     def _known_redis(cls, value: str) -> str:
         if value and not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("writer_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
         return value
 
     @field_validator("feed_allow_networks")
