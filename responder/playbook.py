@@ -1,4 +1,4 @@
-"""Replies that the brand has approved in general: their placeholders, and how an entry is saved.
+"""Replies that the brand has approved in general: their placeholders, how an entry is saved, and how it read before.
 
 A placeholder is a word in braces: {name}. They are filled in one pass, so what a customer calls themselves can
 never become a placeholder, and what could not be filled in stays visible and blocks the approval.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.clock import Clock
 from core.errors import BadInput
-from core.tables import PlaybookEntry
+from core.tables import PlaybookEntry, PlaybookVersion
 
 PLACEHOLDERS: Mapping[str, str] = {
     "name": "how the author calls themselves, or their handle",
@@ -70,9 +71,14 @@ def save(
     tags: Sequence[str] = (),
     language: str = "en",
     platform: str | None = None,
+    expires_at: datetime | None = None,
     entry_id: int | None = None,
+    changed_by: str = "",
 ) -> PlaybookEntry:
-    """Add an entry to a brand's playbook, or change one. Raises BadInput that names what is wrong."""
+    """Add an entry to a brand's playbook or change one, and keep this version. Raises BadInput that names what is wrong.
+
+    From `expires_at` on it is not suggested. `changed_by` is the name of who did it.
+    """
     name, text = name.strip(), text.replace("\r\n", "\n").strip()
     _check(db, brand_id, entry_id, name, text)
     if entry_id is None:
@@ -80,12 +86,57 @@ def save(
         db.add(entry)
     else:
         entry = _own(db, brand_id, entry_id)
+        _keep(db, entry, "")  # one from before versions were kept
     entry.name, entry.text, entry.about = name, text, about.strip()
     entry.tags = sorted({tag.strip().casefold() for tag in tags if tag.strip()})
     entry.language, entry.platform = language.strip().casefold() or "en", platform or None
+    entry.expires_at = expires_at
     entry.version, entry.changed_at = entry.version + 1, clock.now()
     db.flush()
+    _keep(db, entry, changed_by)
     return entry
+
+
+def versions(db: Session, entry_id: int) -> Sequence[PlaybookVersion]:
+    """How an entry has read, the newest version first."""
+    kept = select(PlaybookVersion).where(PlaybookVersion.entry_id == entry_id)
+    return db.scalars(kept.order_by(PlaybookVersion.version.desc())).all()
+
+
+def restore(
+    db: Session, clock: Clock, brand_id: int, entry_id: int, version: int, *, changed_by: str = ""
+) -> PlaybookEntry:
+    """Let an entry read as it did at a version, as a new version of its own. Raises BadInput where that is not kept."""
+    entry = _own(db, brand_id, entry_id)
+    kept = select(PlaybookVersion).where(PlaybookVersion.entry_id == entry_id, PlaybookVersion.version == version)
+    old = db.scalars(kept).one_or_none()
+    if old is None:
+        raise BadInput(f"version {version} of this entry is not kept")
+    return save(
+        db,
+        clock,
+        brand_id,
+        name=old.name,
+        text=old.text,
+        about=old.about,
+        tags=entry.tags,
+        language=entry.language,
+        platform=entry.platform,
+        expires_at=entry.expires_at,
+        entry_id=entry_id,
+        changed_by=changed_by,
+    )
+
+
+def _keep(db: Session, entry: PlaybookEntry, changed_by: str) -> None:
+    """Remember how the entry reads at its version, unless that is known."""
+    known = select(PlaybookVersion.id).where(PlaybookVersion.entry_id == entry.id)
+    if db.scalars(known.where(PlaybookVersion.version == entry.version)).first() is not None:
+        return
+    wording = {"name": entry.name, "text": entry.text, "about": entry.about}
+    made = {"changed_by": changed_by, "changed_at": entry.changed_at}
+    db.add(PlaybookVersion(entry_id=entry.id, version=entry.version, **wording, **made))
+    db.flush()
 
 
 def _check(db: Session, brand_id: int, entry_id: int | None, name: str, text: str) -> None:

@@ -258,6 +258,7 @@ def test_the_playbook_speaks_to_the_author_by_name_and_only_active_entries_count
     brand_id = add_brand(runtime)
     add_entry(runtime, brand_id)
     add_entry(runtime, brand_id, name="Old", active=False)
+    add_entry(runtime, brand_id, name="Over", text="{name}, late until now", expires_at=runtime.clock.now())
     hear(runtime, "my parcel is late", author="ann")
     open_cases(runtime, OwnDrafter())
     with runtime.db.read() as db:

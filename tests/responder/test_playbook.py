@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from sqlalchemy import select
 from core.errors import BadInput
 from core.runtime import Runtime
 from core.tables import Brand, PlaybookEntry
-from responder.playbook import fill, placeholders, save, unknown
+from responder.playbook import fill, placeholders, restore, save, unknown, versions
 
 
 def test_what_is_known_is_filled_in_and_the_rest_named_once() -> None:
@@ -78,3 +80,36 @@ def test_another_brands_entry_cannot_be_changed(runtime: Runtime) -> None:
         entry = save(db, runtime.clock, brand_id, name="Late", text="x")
     with pytest.raises(BadInput, match="no longer in the playbook"), runtime.db.write() as db:
         save(db, runtime.clock, brand_id + 1, name="Late", text="y", entry_id=entry.id)
+
+
+def test_every_version_is_kept_with_who_made_it_and_comes_back(runtime: Runtime) -> None:
+    brand_id, clock = brand_of(runtime), runtime.clock
+    until = clock.now() + timedelta(days=1)
+    with runtime.db.write() as db:
+        entry = save(db, clock, brand_id, name="Late", text="one", tags=["late"], expires_at=until, changed_by="Ana")
+        save(db, clock, brand_id, name="Later", text="two", tags=["late"], expires_at=until, entry_id=entry.id)
+        restore(db, clock, brand_id, entry.id, 1, changed_by="Bo")
+    with runtime.db.read() as db:
+        kept = [(one.version, one.name, one.text, one.changed_by) for one in versions(db, entry.id)]
+        assert kept == [(3, "Late", "one", "Bo"), (2, "Later", "two", ""), (1, "Late", "one", "Ana")]
+        now = db.get_one(PlaybookEntry, entry.id)
+        assert (now.text, now.version, now.tags, now.expires_at) == ("one", 3, ["late"], until)
+
+
+def test_an_entry_from_before_versions_were_kept_can_be_had_back(runtime: Runtime) -> None:
+    brand_id, now = brand_of(runtime), runtime.clock.now()
+    with runtime.db.write() as db:
+        entry = PlaybookEntry(brand_id=brand_id, name="Old", text="as it was", version=4, changed_at=now)
+        db.add(entry)
+        db.flush()
+        save(db, runtime.clock, brand_id, name="Old", text="new", entry_id=entry.id)
+    with runtime.db.read() as db:
+        assert [(one.version, one.text) for one in versions(db, entry.id)] == [(5, "new"), (4, "as it was")]
+
+
+def test_a_version_that_is_not_there_cannot_come_back(runtime: Runtime) -> None:
+    brand_id = brand_of(runtime)
+    with runtime.db.write() as db:
+        entry = save(db, runtime.clock, brand_id, name="Late", text="x")
+    with pytest.raises(BadInput, match="version 7 of this entry is not kept"), runtime.db.write() as db:
+        restore(db, runtime.clock, brand_id, entry.id, 7)
