@@ -6,7 +6,6 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import time
 from functools import cache
 from zoneinfo import available_timezones
 
@@ -18,9 +17,9 @@ from werkzeug.datastructures import MultiDict
 from core.clock import Clock
 from core.tables import Brand, OwnAccount
 from listener import source
-from web import list_form
+from web import brand_clock_form, list_form
+from web.brand_clock_form import ClockForm
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LONGEST_NAME = 300
 _MOST_MINUTES = 7 * 24 * 60
 _SLUG_LENGTH = 64
@@ -32,7 +31,7 @@ class BrandForm:
 
     name: str
     timezone: str
-    hours: dict[str, list[str]] = field(default_factory=dict)
+    clock: ClockForm = field(default_factory=ClockForm)
     first_reply_minutes: int = 60
     urgent_reply_minutes: int = 15
     own_accounts: tuple[tuple[str, str], ...] = ()
@@ -69,7 +68,7 @@ def read(form: MultiDict[str, str]) -> BrandForm:
     return BrandForm(
         name,
         timezone,
-        _hours(form, errors),
+        brand_clock_form.read(form, errors),
         _minutes(form, "first_reply_minutes", 60, errors),
         _minutes(form, "urgent_reply_minutes", 15, errors),
         _own_accounts(form.get("own_accounts", ""), errors),
@@ -92,7 +91,8 @@ def make(db: Session, clock: Clock, given: BrandForm) -> str:
 
 def change(row: Brand, given: BrandForm) -> None:
     """Write what was said to the brand's row."""
-    row.name, row.timezone, row.hours = given.name, given.timezone, given.hours
+    row.name, row.timezone = given.name, given.timezone
+    brand_clock_form.change(row, given.clock)
     row.first_reply_minutes, row.urgent_reply_minutes = given.first_reply_minutes, given.urgent_reply_minutes
     row.competitor = given.competitor
     known = {(own.platform, own.handle): own for own in row.own_accounts}
@@ -112,9 +112,7 @@ def values_of(db: Session, row: Brand) -> dict[str, str]:
         "own_accounts": "\n".join(f"{platform} {handle}" for platform, handle in accounts),
         "competitor": "1" if row.competitor else "",
     }
-    for day, (start, end) in row.hours.items():
-        values |= {f"{day}_from": start, f"{day}_to": end}
-    return values | list_form.values_of(db, row)
+    return values | brand_clock_form.values_of(row) | list_form.values_of(db, row)
 
 
 def _minutes(form: MultiDict[str, str], name: str, default: int, errors: dict[str, str]) -> int:
@@ -123,27 +121,6 @@ def _minutes(form: MultiDict[str, str], name: str, default: int, errors: dict[st
         return int(given)
     errors[name] = f"Enter minutes as a whole number from 1 to {_MOST_MINUTES}."
     return default
-
-
-def _hours(form: MultiDict[str, str], errors: dict[str, str]) -> dict[str, list[str]]:
-    """Opening hours by day; a day with both fields empty is closed, all days empty is always open."""
-    hours = {}
-    for day in DAYS:
-        start, end = form.get(f"{day}_from", "").strip(), form.get(f"{day}_to", "").strip()
-        if not start and not end:
-            continue
-        if not (_is_time(start) and _is_time(end) and start < end):
-            errors["hours"] = "Give each open day two times such as 09:00 and 17:30, the second after the first."
-        hours[day] = [start, end]
-    return hours
-
-
-def _is_time(given: str) -> bool:
-    try:
-        time.fromisoformat(given)
-    except ValueError:
-        return False
-    return len(given) == len("09:00")
 
 
 def _own_accounts(given: str, errors: dict[str, str]) -> tuple[tuple[str, str], ...]:

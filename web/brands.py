@@ -10,10 +10,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from core.tables import Brand, Query
-from web import brand_form, brand_removal, current, list_form, query_form, sample_brand
+from responder.sla import WEEKDAYS
+from web import brand_clock_form, brand_form, brand_removal, current, list_form, query_form, sample_brand
 from web.auth import needs
 
 pages = Blueprint("brands", __name__, url_prefix="/brands")
+
+NEW = {"timezone": "UTC", "first_reply_minutes": "60", "urgent_reply_minutes": "15", "thanks": "1"}
+"""What the form of a new brand begins with."""
 
 
 @pages.get("/")
@@ -28,7 +32,7 @@ def every() -> ResponseReturnValue:
 @needs("admin")
 def new() -> ResponseReturnValue:
     """Ask for a new brand."""
-    return _form(None, {"timezone": "UTC", "first_reply_minutes": "60", "urgent_reply_minutes": "15"}, {})
+    return _form(None, NEW, {})
 
 
 @pages.post("/new")
@@ -167,7 +171,10 @@ def _form(brand: Brand | None, values: Mapping[str, str], errors: dict[str, str]
     about = {
         "lists": list_form.fields(values),
         "zones": brand_form.zones(),
-        "days": brand_form.DAYS,
+        "days": WEEKDAYS,
+        "severities": brand_clock_form.titles(),
+        "countries": brand_clock_form.countries(),
+        "closed": brand_clock_form.next_closed(brand, current.runtime().clock.now()) if brand else [],
         "platforms": brand_form.platforms(),
     }
     return render_template("brands/brand.html", brand=brand, values=values, errors=errors, **about)

@@ -38,7 +38,12 @@ def test_a_brand_is_changed_in_every_part(admin: Visitor) -> None:
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"mon_from": "17:00", "mon_to": "09:00"}, "hours"),
+        ({"mon_from2": "13:00"}, "hours"),
+        ({"country": "XX"}, "country"),
+        ({"country": "DE", "region": "ZZ"}, "region"),
+        ({"closed_days": "Christmas"}, "closed_days"),
+        ({"high_first": "soon"}, "high_first"),
+        ({"follow_up_hours": "0"}, "follow_up_hours"),
         ({"tue_from": "9"}, "hours"),
         ({"first_reply_minutes": "0"}, "first_reply_minutes"),
         ({"first_reply_minutes": "9" * 30}, "first_reply_minutes"),
@@ -54,6 +59,42 @@ def test_a_wrong_field_is_named_and_everything_typed_stays(admin: Visitor, chang
     assert f'<a href="#{field}">' in answer.text
     if "own_accounts" not in change:
         assert "x &lt;typed&gt;</textarea>" in answer.text
+
+
+def test_the_clock_of_a_brand_is_set_and_shown_again(admin: Visitor) -> None:
+    add_brand(admin.runtime)
+    given = {
+        "clock": "1",
+        "mon_from2": "18:00",
+        "mon_to2": "20:00",
+        "fri_from": "22:00",
+        "fri_to": "06:00",
+        "country": "de",
+        "region": "BE",
+        "closed_days": "2026-12-24\n2026-12-31",
+        "high_first": "30",
+        "urgent_resolve": "240",
+        "follow_up_hours": "72",
+    }
+    admin.post("/brands/hawkweed", WHOLE | given)
+    with admin.runtime.db.read() as db:
+        brand = db.scalars(select(Brand)).one()
+    assert brand.hours == {"mon": [["09:00", "17:30"], ["18:00", "20:00"]], "fri": ["22:00", "06:00"]}
+    assert brand.holidays == {"country": "DE", "region": "BE", "days": ["2026-12-24", "2026-12-31"]}
+    assert brand.targets == {"urgent": {"resolve": 240}, "high": {"first": 30}}
+    assert (brand.follow_up_hours, brand.thanks) == (72, False)
+    page = admin.get("/brands/hawkweed")
+    for shown in ('name="mon_to2" value="20:00"', 'value="DE" selected', 'name="high_first" value="30"'):
+        assert shown in page.text
+    assert "Next closed: Thu 24 Dec 2026, Fri 25 Dec 2026 (Christmas Day)" in words(page)
+
+
+def test_a_shorter_form_changes_nothing_that_it_does_not_ask_for(admin: Visitor) -> None:
+    admin.post("/brands/new", {"name": "Hawkweed", "timezone": "UTC"})
+    with admin.runtime.db.read() as db:
+        brand = db.scalars(select(Brand)).one()
+    assert (brand.hours, brand.targets, brand.holidays, brand.follow_up_hours) == ({}, {}, {}, None)
+    assert brand.thanks
 
 
 def test_a_competitor_is_one_until_somebody_says_otherwise(admin: Visitor) -> None:

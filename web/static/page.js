@@ -19,8 +19,10 @@
       if ("ago" in time.dataset) {
         time.textContent = seconds > -60 ? "just now" : `${span(-seconds)} ago`;
       } else {
-        time.textContent = seconds >= 0 ? `due in ${span(seconds)}` : `${span(-seconds)} overdue`;
-        time.dataset.level = seconds < 0 ? "late" : seconds < 900 ? "soon" : "fine";
+        const words = seconds >= 0 ? `due in ${span(seconds)}` : `${span(-seconds)} overdue`;
+        time.textContent = time.dataset.what ? `${time.dataset.what} ${words}` : words;
+        const warned = Date.parse(time.dataset.warn) <= Date.now() + behind;
+        time.dataset.level = seconds < 0 ? "late" : warned ? "soon" : "fine";
       }
     }
   };
