@@ -75,7 +75,7 @@ def save(
     entry_id: int | None = None,
     changed_by: str = "",
 ) -> PlaybookEntry:
-    """Add an entry to a brand's playbook or change one, and keep this version. Raises BadInput that names what is wrong.
+    """Add an entry to a brand's playbook or change one, and keep this version. Raises BadInput that says what is wrong.
 
     From `expires_at` on it is not suggested. `changed_by` is the name of who did it.
     """
