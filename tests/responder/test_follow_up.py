@@ -1,0 +1,209 @@
+"""After the reply: what the author says joins the case and is judged, silence proposes a question, never sends one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from core import waiting
+from core.clock import HeldClock
+from core.runtime import Runtime
+from core.tables import Audit, Case, Draft, PlaybookEntry, Reply
+from core.types import Author
+from responder import cases, follow_up, playbook
+from responder.draft import Answers, Entry, Occasion, OwnDrafter
+from responder.outcome import Mood, compare
+from tests.responder.stories import CHATTER, COMPLAINT, PRAISE, UNREAD, add_brand, add_user, all_cases, case, hear, look
+
+DAY = 86_400
+ASK = "Hello {name}, is everything in order now? {brand}"
+
+
+def answered(runtime: Runtime, clock: HeldClock, verdict: dict[str, Any] = COMPLAINT, **brand: Any) -> Case:
+    """A case of Ann that was answered by hand a moment ago."""
+    add_brand(runtime, **{"follow_up_hours": 72, "own": [("bluesky", "us.example")]} | brand)
+    hear(runtime, "my parcel is late @us.example", verdict, native_id="root")
+    look(runtime)
+    (one,) = all_cases(runtime)
+    with runtime.db.write() as db:
+        cases.answer_by_hand(db, clock, one.id, one.version, add_user(runtime), "Sorry, Ann!")
+    return case(runtime, one.id)
+
+
+def add_entry(runtime: Runtime, brand_id: int, text: str = ASK, **values: Any) -> int:
+    with runtime.db.write() as db:
+        row = playbook.save(db, runtime.clock, brand_id, text=text, **{"name": "Ask", "tags": ["follow-up"]} | values)
+        return row.id
+
+
+def wait(runtime: Runtime, clock: HeldClock, seconds: float) -> None:
+    clock.advance(seconds)
+    while follow_up.work(runtime):
+        pass
+
+
+def test_silence_proposes_a_question_and_sends_none(runtime: Runtime, clock: HeldClock) -> None:
+    one = answered(runtime, clock)
+    add_entry(runtime, one.brand_id)
+    wait(runtime, clock, 3 * DAY - 1)
+    assert case(runtime, one.id).state == "answered_by_hand"
+    wait(runtime, clock, 1)
+    back = case(runtime, one.id)
+    assert (back.state, back.reasons) == ("drafted", ["ask whether all is well now"])
+    assert back.priority < one.priority
+    assert back.first_reply_at is not None
+    with runtime.db.read() as db:
+        assert db.scalars(select(Draft.text)).all() == ["Hello Ann, is everything in order now? Hawkweed"]
+        assert len(db.scalars(select(Reply)).all()) == 1
+        assert waiting.count(db, "post") == 0
+
+
+def test_a_question_that_was_sent_is_not_followed_by_another(sqlite_runtime: Runtime, clock: HeldClock) -> None:
+    runtime, one = sqlite_runtime, answered(sqlite_runtime, clock)
+    add_entry(runtime, one.brand_id)
+    wait(runtime, clock, 3 * DAY)
+    back = case(runtime, one.id)
+    with runtime.db.write() as db:
+        cases.answer_by_hand(db, clock, one.id, back.version, add_user(runtime, "Ben"), "All well?")
+    wait(runtime, clock, 30 * DAY)
+    assert case(runtime, one.id).state == "answered_by_hand"
+
+
+@pytest.mark.parametrize(
+    ("brand", "entry", "verdict", "values"),
+    [
+        ({"follow_up_hours": None}, True, COMPLAINT, {}),
+        ({}, False, COMPLAINT, {}),
+        ({}, True, PRAISE, {}),
+        ({}, True, COMPLAINT, {"permission": "no"}),
+        ({}, True, COMPLAINT, {"state": "dismissed"}),
+    ],
+    ids=["never", "no such entry", "praise", "not allowed", "dismissed"],
+)
+def test_where_nothing_is_proposed(
+    sqlite_runtime: Runtime,
+    clock: HeldClock,
+    brand: dict[str, Any],
+    entry: bool,
+    verdict: dict[str, Any],
+    values: dict[str, Any],
+) -> None:
+    one = answered(sqlite_runtime, clock, verdict, **brand)
+    if entry:
+        add_entry(sqlite_runtime, one.brand_id)
+    with sqlite_runtime.db.write() as db:
+        db.execute(update(Case).values(priority=one.priority, **values))
+    wait(sqlite_runtime, clock, 4 * DAY)
+    assert case(sqlite_runtime, one.id).state == values.get("state", "answered_by_hand")
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict", "outcome", "state"),
+    [
+        ("it came, thank you!", PRAISE, "better", "answered_by_hand"),
+        ("ok, it moves", CHATTER, "better", "new"),
+        ("still not here", COMPLAINT, "same", "new"),
+        ("immer noch nicht da", UNREAD, None, "new"),
+    ],
+)
+def test_the_authors_next_word_joins_and_is_judged(
+    runtime: Runtime, clock: HeldClock, text: str, verdict: dict[str, Any], outcome: str | None, state: str
+) -> None:
+    one = answered(runtime, clock)
+    add_entry(runtime, one.brand_id)
+    clock.advance(3600)
+    word = hear(runtime, text, verdict, conversation="root")
+    look(runtime)
+    (after,) = all_cases(runtime)
+    assert (after.state, after.outcome, after.outcome_mention_id) == (state, outcome, word)
+    wait(runtime, clock, 4 * DAY)
+    assert case(runtime, one.id).state == state
+    with runtime.db.read() as db:
+        recovered = db.scalars(select(Case.id).where(follow_up.recovered())).all()
+    assert recovered == ([one.id] if outcome == "better" else [])
+
+
+def test_a_word_that_comes_when_the_question_is_proposed_begins_a_new_clock(
+    sqlite_runtime: Runtime, clock: HeldClock
+) -> None:
+    runtime, one = sqlite_runtime, answered(sqlite_runtime, clock)
+    add_entry(runtime, one.brand_id)
+    wait(runtime, clock, 3 * DAY)
+    hear(runtime, "nothing is well", conversation="root")
+    look(runtime)
+    back = case(runtime, one.id)
+    assert (back.state, back.first_reply_at, back.outcome) == ("drafted", None, "same")
+    assert back.due_at == clock.now() + timedelta(minutes=60)
+
+
+def test_what_was_suggested_for_the_first_word_is_not_offered_for_the_next(runtime: Runtime, clock: HeldClock) -> None:
+    one = answered(runtime, clock)
+    with runtime.db.write() as db:
+        draft = Draft(case_id=one.id, text="Sorry it is late", origin="playbook", why="fits", created_at=clock.now())
+        db.add(draft)
+    hear(runtime, "and now it is broken", conversation="root")
+    look(runtime)
+    with runtime.db.read() as db:
+        assert db.scalars(select(Draft)).all() == []
+        assert [row.action for row in db.scalars(select(Audit).order_by(Audit.id))][-1] == "come_back"
+
+
+def test_the_question_comes_in_the_authors_language(sqlite_runtime: Runtime, clock: HeldClock) -> None:
+    runtime = sqlite_runtime
+    one = answered(runtime, clock, COMPLAINT | {"language": "de-AT"})
+    add_entry(runtime, one.brand_id)
+    german = add_entry(runtime, one.brand_id, "Ist alles gut, {name}?", name="Frage", language="de")
+    add_entry(runtime, one.brand_id, "Alt", name="Alt", language="de")
+    with runtime.db.write() as db:
+        db.execute(update(PlaybookEntry).where(PlaybookEntry.name == "Alt").values(active=False))
+    wait(runtime, clock, 3 * DAY)
+    with runtime.db.read() as db:
+        assert db.scalars(select(Draft.playbook_id)).all() == [german]
+
+
+def test_such_entries_are_never_suggested_for_a_post() -> None:
+    entry = Entry(
+        1, 1, "Ask", "is everything in order with your parcel now?", "parcel late", ("follow-up",), "en", None
+    )
+    asked = Occasion("my parcel is late", "bluesky", "en", "negative", True, False, Author("1", "ann"), "Hawkweed")
+    assert OwnDrafter().draft([asked], Answers(1, [entry])) == [()]
+
+
+ANGRY = Mood(complaint=True, negative=0.5, anger=0.6, kind=False)
+
+
+@pytest.mark.parametrize(
+    ("after", "outcome"),
+    [
+        (Mood(complaint=False, negative=-0.8, anger=0.0, kind=True), "better"),
+        (Mood(complaint=False, negative=0.45, anger=0.1, kind=True), "better"),  # kind, whatever the shares
+        (Mood(complaint=False, negative=0.2, anger=0.1, kind=False), "better"),  # no complaint, 0.3 less negative
+        (Mood(complaint=False, negative=0.21, anger=0.1, kind=False), "same"),  # not clearly
+        (Mood(complaint=True, negative=-0.5, anger=0.1, kind=True), "same"),  # a complaint, however kind
+        (Mood(complaint=True, negative=0.5, anger=0.6, kind=False), "same"),
+        (Mood(complaint=None, negative=0.5, anger=0.6, kind=False), "same"),
+        (Mood(complaint=True, negative=0.81, anger=0.6, kind=False), "worse"),
+        (Mood(complaint=True, negative=0.5, anger=0.91, kind=False), "worse"),
+        (None, None),
+    ],
+)
+def test_better_same_or_worse(after: Mood | None, outcome: str | None) -> None:
+    assert compare(ANGRY, after) == outcome
+
+
+def test_a_complaint_where_there_was_none_is_worse_and_ironic_thanks_are_not_better() -> None:
+    calm = Mood(complaint=False, negative=0.0, anger=0.0, kind=False)
+    assert compare(calm, Mood(complaint=True, negative=0.1, anger=0.0, kind=False)) == "worse"
+    assert compare(calm, calm) == "same"
+    assert compare(None, calm) is None
+
+    class Said:
+        sentiment, complaint, irony = "positive", False, 0.8
+        scores, emotions = {"positive": 0.5, "negative": 0.4}, dict[str, float]()
+
+    mood = Mood.of(Said())
+    assert mood is not None
+    assert not mood.kind
