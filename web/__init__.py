@@ -62,6 +62,7 @@ def create_app(runtime: Runtime) -> Flask:
     security.init_app(app, runtime.settings)
     auth.init_app(app, runtime.clock)  # before CSRF: who is not signed in is asked to sign in, whatever they sent
     csrf = security.protect_forms(app)
+    auth.guard_brands(app)
     shell.init_app(app)
     black_hole.init_app(app)
     coverage.init_app(app)

@@ -1,7 +1,12 @@
 """Signing in and out, who may do what, and the one guard that every request passes.
 
-Without a mark a page is for everybody who has signed in, and a form for agents and admins. `@public` lets strangers
-in, `@needs("admin")` asks for more, `@needs("reader")` lets readers send a form that is about themselves.
+Without a mark a page is for those who may look (managers and up), and a form for those who answer (agents and up).
+`@public` lets strangers in, `@needs("admin")` asks for more, `@needs("none")` is for everybody who has signed in: what
+is about themselves.
+
+What the address names has to be of a brand for which the role holds (web/of_brand.py): what one may not see is not
+found, what one may only see is refused. Where an address names nothing, the role must hold for some brand, and the page
+shows what is of these (`current.rights()`); with `everywhere` it must hold for all.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ from sqlalchemy import exists, select, update
 
 from core.clock import Clock
 from core.tables import User
-from web import current, password
+from web import current, of_brand, password
 from web.throttle import Throttle
 from web.user import SignedIn, of_session, signed_in
 
@@ -32,11 +37,11 @@ def public(view: View) -> View:
     return view
 
 
-def needs(role: str) -> Callable[[View], View]:
-    """Let only those see this who may do what `role` may."""
+def needs(role: str, *, everywhere: bool = False) -> Callable[[View], View]:
+    """Let only those see this who may do what `role` may: for what the address names, or (`everywhere`) for all."""
 
     def mark(view: View) -> View:
-        view.__dict__["needs"] = role
+        view.__dict__.update(needs=role, everywhere=everywhere)
         return view
 
     return mark
@@ -51,11 +56,16 @@ def init_app(app: Flask, clock: Clock) -> None:
     app.before_request(_guard)
 
 
+def guard_brands(app: Flask) -> None:
+    """Set the guard of what addresses name; it asks the database, so only after CSRF."""
+    app.before_request(_guard_brand)
+
+
 def needed_role(endpoint: str, method: str) -> str | None:
     """The role that may use an endpoint with a method; None where strangers may."""
     if endpoint == "static":
         return None
-    default = "reader" if method in {"GET", "HEAD", "OPTIONS"} else "agent"
+    default = "manager" if method in {"GET", "HEAD", "OPTIONS"} else "agent"
     return cast("str | None", getattr(current_app.view_functions[endpoint], "needs", default))
 
 
@@ -71,7 +81,22 @@ def _guard() -> ResponseReturnValue | None:
     user = current.user()
     if user is None:
         return _to_login()
-    return None if user.may(role) else abort(403)
+    everywhere = getattr(current_app.view_functions[request.endpoint or ""], "everywhere", False)
+    return None if (user.may(role) if everywhere else user.may_somewhere(role)) else abort(403)
+
+
+def _guard_brand() -> None:
+    """Refuse what is of a brand for which the user's role is too little; what they may not even see is not found."""
+    role = needed_role(request.endpoint, request.method) if request.endpoint else None
+    user = current.user()
+    if role is None or user is None or not request.view_args:
+        return
+    with current.runtime().db.read() as db:
+        brands = of_brand.brands_of(db, request.view_args)
+    if brands is None or not all(user.rights.sees_source_of(brand_id) for brand_id in brands):
+        abort(404)
+    if role != "manager" and not all(user.may(role, brand_id) for brand_id in brands):
+        abort(403)
 
 
 def _to_login() -> ResponseReturnValue:
@@ -94,7 +119,8 @@ def enter(row: User) -> None:
     """Begin a session of its own for a user."""
     session.clear()  # nothing that a stranger put there is carried in
     session.permanent = True
-    login_user(signed_in(row))
+    with current.runtime().db.read() as db:
+        login_user(signed_in(db, row))
 
 
 @pages.get("/login")
@@ -134,7 +160,7 @@ def _refused(why: str, status: int, headers: dict[str, str] | None = None) -> Re
 
 
 @pages.post("/logout")
-@needs("reader")
+@needs("none")
 def logout() -> ResponseReturnValue:
     """End the session."""
     logout_user()
@@ -143,13 +169,14 @@ def logout() -> ResponseReturnValue:
 
 
 @pages.get("/account")
+@needs("none")
 def account() -> ResponseReturnValue:
     """Show who is signed in, and let them change their password."""
     return render_template("auth/account.html", values={}, errors={})
 
 
 @pages.post("/account/password")
-@needs("reader")
+@needs("none")
 def change_password() -> ResponseReturnValue:
     """Change the own password; every other session of this user ends."""
     new = request.form.get("password", "")

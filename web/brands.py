@@ -24,19 +24,20 @@ NEW = {"timezone": "UTC", "first_reply_minutes": "60", "urgent_reply_minutes": "
 def every() -> ResponseReturnValue:
     """List all brands with their queries."""
     with current.runtime().db.read() as db:
-        brands = db.scalars(select(Brand).options(selectinload(Brand.queries)).order_by(Brand.name)).all()
+        seen = select(Brand).where(current.rights().brands(Brand.id)).options(selectinload(Brand.queries))
+        brands = db.scalars(seen.order_by(Brand.name)).all()
         return render_template("brands/brands.html", brands=brands)
 
 
 @pages.get("/new")
-@needs("admin")
+@needs("admin", everywhere=True)
 def new() -> ResponseReturnValue:
     """Ask for a new brand."""
     return _form(None, NEW, {})
 
 
 @pages.post("/new")
-@needs("admin")
+@needs("admin", everywhere=True)
 def add() -> ResponseReturnValue:
     """Add a brand, and go on to its queries."""
     given = brand_form.read(request.form)
@@ -91,7 +92,7 @@ def remove(slug: str) -> ResponseReturnValue:
 
 
 @pages.post("/sample/remove")
-@needs("admin")
+@needs("admin", everywhere=True)
 def remove_sample() -> ResponseReturnValue:
     """Remove the sample brand with all that belongs to it."""
     sample_brand.remove_sample(current.runtime())
@@ -104,7 +105,7 @@ def remove_sample() -> ResponseReturnValue:
 def preview(slug: str) -> ResponseReturnValue:
     """What a query means and would match, while it is typed."""
     with current.runtime().db.read() as db:
-        found = query_form.preview(db, brand_form.by_slug(db, slug), request.form.get("text", ""))
+        found = query_form.preview(db, brand_form.by_slug(db, slug), request.form.get("text", ""), current.rights())
     return render_template("brands/_preview.html", preview=found)
 
 
@@ -182,7 +183,7 @@ def _form(brand: Brand | None, values: Mapping[str, str], errors: dict[str, str]
 
 def _query_page(db: Session, brand: Brand, row: Query | None, values: object, errors: dict[str, str]) -> str:
     text = values.get("text", "") if hasattr(values, "get") else ""
-    about = {"preview": query_form.preview(db, brand, text), "values": values, "errors": errors}
+    about = {"preview": query_form.preview(db, brand, text, current.rights()), "values": values, "errors": errors}
     return render_template("brands/query.html", brand=brand, query=row, **about)
 
 

@@ -52,7 +52,10 @@ def copies(case_id: int) -> ResponseReturnValue:
     with current.runtime().db.read() as db:
         found = read.whole(db, case_id) or abort(404)
         return render_template(
-            "case/copies.html", case=found.case, alike=found.alike, rows=read.copies(db, found.case.mention)
+            "case/copies.html",
+            case=found.case,
+            alike=found.alike,
+            rows=read.copies(db, found.case.mention, found.case.brand_id),
         )
 
 
@@ -134,7 +137,7 @@ def _page(case_id: int, **more: Any) -> str:
         found = read.whole(db, case_id) or abort(404)
         about = _about(db, found, **more)
         if current.wants_fragment():
-            row, counts = rows.load(db, [case_id])[0], facets.counts(db)
+            row, counts = rows.load(db, [case_id])[0], facets.counts(db, current.rights())
             return render_template("case/_pane.html", **about, row=row, counts=counts, chosen=_chosen())
         return render_template("case/case.html", **about, **inbox.listing(db, request.args))
 

@@ -53,7 +53,7 @@ def gap(gap_id: int) -> ResponseReturnValue:
     with current.runtime().db.read() as db:
         row = db.get(Gap, gap_id) or abort(404)
         source = db.get_one(Source, row.source_id)
-        about = queries.around(db, row)
+        about = queries.around(db, row, current.rights())
         return render_template("coverage/gap.html", gap=row, source=source, about=about)
 
 
@@ -71,9 +71,10 @@ def accept(gap_id: int) -> ResponseReturnValue:
 
 
 def all_heard(db: Session, source_id: int | None = None) -> list[Heard]:
-    """What is known of every source, or of one."""
+    """What is known of every source that who asks may see, or of one."""
     past: PastHours = current_app.extensions["past_hours"]
-    return queries.coverage(db, past, current.runtime().clock.now(), source_id)
+    heard, rights = queries.coverage(db, past, current.runtime().clock.now(), source_id), current.rights()
+    return [one for one in heard if rights.sees_source_of(one.source.brand_id)]
 
 
 def total(heard: Sequence[Heard], now: datetime) -> Total:

@@ -10,6 +10,7 @@ from flask import Flask, current_app, request
 from flask_login import current_user
 from werkzeug.routing import IntegerConverter, Map
 
+from core.roles import Rights
 from core.runtime import Runtime
 from web.user import SignedIn
 
@@ -42,6 +43,12 @@ def user() -> SignedIn | None:
 def user_id() -> int:
     """The id of who asks, for views that only those see who have signed in."""
     return cast("SignedIn", current_user).id
+
+
+def rights() -> Rights:
+    """What who asks may do for which brand; nothing before they have signed in."""
+    asking = user()
+    return asking.rights if asking else Rights()
 
 
 def user_name() -> str:

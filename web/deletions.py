@@ -6,12 +6,14 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from web import current
+from web.auth import needs
 from web.queries import deletions as queries
 
 pages = Blueprint("deletions", __name__, url_prefix="/deletions")
 
 
 @pages.get("/")
+@needs("manager", everywhere=True)
 def show() -> ResponseReturnValue:
     """The platforms with their clocks, and the records."""
     now = current.runtime().clock.now()

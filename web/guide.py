@@ -14,7 +14,7 @@ pages = Blueprint("guide", __name__, url_prefix="/guide")
 
 
 @pages.get("/")
-@needs("admin")
+@needs("admin", everywhere=True)
 def begin() -> ResponseReturnValue:
     """Go to the first step that is not done."""
     with current.runtime().db.read() as db:
@@ -28,14 +28,14 @@ def begin() -> ResponseReturnValue:
 
 
 @pages.get("/brand")
-@needs("admin")
+@needs("admin", everywhere=True)
 def brand() -> ResponseReturnValue:
     """Step 1: whose name we listen for."""
     return render_template("guide/brand.html", values={"timezone": "UTC"}, errors={}, zones=brand_form.zones())
 
 
 @pages.post("/brand")
-@needs("admin")
+@needs("admin", everywhere=True)
 def make_brand() -> ResponseReturnValue:
     """Make the brand, and go on to its first query."""
     read = brand_form.read(request.form)
@@ -48,18 +48,18 @@ def make_brand() -> ResponseReturnValue:
 
 
 @pages.get("/query/<slug>")
-@needs("admin")
+@needs("admin", everywhere=True)
 def query(slug: str) -> ResponseReturnValue:
     """Step 2: what a mention must say, and what that would match."""
     with current.runtime().db.read() as db:
         brand = brand_form.by_slug(db, slug)
         text = f'"{brand.name}"' if " " in brand.name else brand.name
-        preview = query_form.preview(db, brand, text)
+        preview = query_form.preview(db, brand, text, current.rights())
     return render_template("guide/query.html", brand=brand, values={"text": text}, errors={}, preview=preview)
 
 
 @pages.post("/query/<slug>")
-@needs("admin")
+@needs("admin", everywhere=True)
 def make_query(slug: str) -> ResponseReturnValue:
     """Add the query, and go on to the sources; or only show what it would match."""
     text, errors = request.form.get("text", ""), {}
@@ -72,13 +72,13 @@ def make_query(slug: str) -> ResponseReturnValue:
             return redirect(url_for("guide.sources"))
     with current.runtime().db.read() as db:
         brand = brand_form.by_slug(db, slug)
-        preview = query_form.preview(db, brand, text)
+        preview = query_form.preview(db, brand, text, current.rights())
     page = render_template("guide/query.html", brand=brand, values=request.form, errors=errors, preview=preview)
     return page, 422 if errors else 200
 
 
 @pages.get("/sources")
-@needs("admin")
+@needs("admin", everywhere=True)
 def sources() -> ResponseReturnValue:
     """Step 3: where to listen."""
     with current.runtime().db.read() as db:
@@ -87,12 +87,12 @@ def sources() -> ResponseReturnValue:
 
 
 @pages.post("/sources/<kind>")
-@needs("admin")
+@needs("admin", everywhere=True)
 def add_source(kind: str) -> ResponseReturnValue:
     """Add one source; more may follow."""
     chosen = source_form.kind_of(kind)
     with current.runtime().db.write() as db:
-        given = source_form.read(db, current.runtime(), chosen, request.form)
+        given = source_form.read(db, current.runtime(), chosen, request.form, current.rights())
         if not given.errors:
             source_form.add(db, current.runtime(), given)
         listening = db.scalars(select(Source).order_by(Source.id)).all()
@@ -104,7 +104,7 @@ def add_source(kind: str) -> ResponseReturnValue:
 
 
 @pages.post("/sample")
-@needs("admin")
+@needs("admin", everywhere=True)
 def load_sample() -> ResponseReturnValue:
     """Load the sample brand, to look around."""
     sample_brand.load_sample(current.runtime())

@@ -24,6 +24,7 @@ _DEAD_AFTER_SWEEPS = 4
 
 
 @pages.get("/health")
+@needs("manager", everywhere=True)
 def show() -> ResponseReturnValue:
     """How every part is doing, for a person."""
     runtime = current.runtime()
@@ -56,7 +57,7 @@ def alive() -> ResponseReturnValue:
 
 
 @pages.post("/health/set-aside/<int:set_aside_id>/again")
-@needs("admin")
+@needs("admin", everywhere=True)
 def try_again(set_aside_id: int) -> ResponseReturnValue:
     """Let a stage have an item again that it could not handle."""
     runtime = current.runtime()
@@ -69,7 +70,7 @@ def try_again(set_aside_id: int) -> ResponseReturnValue:
 
 
 @pages.post("/health/sending")
-@needs("admin")
+@needs("admin", everywhere=True)
 def switch_sending() -> ResponseReturnValue:
     """Stop all outgoing replies at once, or let them go again."""
     runtime = current.runtime()

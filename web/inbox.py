@@ -42,7 +42,7 @@ def fresh() -> ResponseReturnValue:
     """How many cases have come since the list was made: said above it, so that it never jumps."""
     with current.runtime().db.read() as db:
         count = facets.newer(db, wanted(request.args), current.number(request.args, "newest"))
-        counts = facets.counts(db)
+        counts = facets.counts(db, current.rights())
     return render_template("inbox/_fresh.html", count=count, counts=counts, chosen=chosen(request.args))
 
 
@@ -56,10 +56,10 @@ def listing(db: Session, args: Mapping[str, str]) -> dict[str, Any]:
         "chosen": chosen(args),
         "newest": facets.newest(db),
         "groups": GROUPS,
-        "counts": facets.counts(db),
-        "unlikely": unlikely.count(db),
-        "shares": facets.shares(db, want.group),
-        "brands": db.scalars(select(Brand).order_by(Brand.name)).all(),
+        "counts": facets.counts(db, current.rights()),
+        "unlikely": unlikely.count(db, current.rights()),
+        "shares": facets.shares(db, want.group, current.rights()),
+        "brands": db.scalars(select(Brand).where(current.rights().brands(Brand.id)).order_by(Brand.name)).all(),
         "platforms": facets.platforms(db),
         "sentiments": (*SENTIMENTS, UNSUPPORTED),
         "waiting_for": None if page.rows or want.narrowed else _next_step(db),
@@ -70,6 +70,7 @@ def wanted(args: Mapping[str, str]) -> Wanted:
     """What a person chose, as far as it makes sense."""
     user = current.user()
     return Wanted(
+        current.rights(),
         GROUPS.get(args.get("state", ""), GROUPS["todo"]),
         args.get("brand", ""),
         args.get("platform", ""),

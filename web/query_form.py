@@ -12,10 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from core.clock import Clock
+from core.roles import EVERYTHING, Rights
 from core.tables import Brand, Match, Mention, Query
 from listener.matching import lists_of, stored_post
 from listener.query import Lists, Post, QuerySyntaxError, explain, matches, parse, too_broad
 from listener.query import Query as Parsed
+from web.queries.seen import seen
 
 LOOK_BACK = 1_000
 """The newest mentions that a preview looks through."""
@@ -61,14 +63,17 @@ class Preview:
     sample: bool = False
 
 
-def preview(db: Session, brand: Brand, text: str) -> Preview:
-    """What a query means and what it would match of the newest mentions, or of the sample while there are none."""
+def preview(db: Session, brand: Brand, text: str, rights: Rights) -> Preview:
+    """What a query means and what it would match of the newest mentions that somebody with these rights may see.
+
+    While there are none of them, of the sample.
+    """
     if not text.strip():
         return Preview()
     query = _parsed(text, lists_of(db, brand.id))
     if isinstance(query, Wrong):
         return Preview(wrong=query)
-    stored = _newest(db)
+    stored = _newest(db, rights)
     tried = [(stored_post(row), Found(row.text, row.author.handle, row.platform)) for row in stored] or _sample()
     hits = [found for post, found in tried if matches(query, post)]
     return Preview(
@@ -116,7 +121,7 @@ def _errors(
     parsed = _parsed(text, lists_of(db, brand.id)) if text.strip() else wrong
     if isinstance(parsed, Wrong):
         errors["text"] = parsed.message
-    elif not broad_too and (broad := _broad(db, brand, parsed, _newest(db))):
+    elif not broad_too and (broad := _broad(db, brand, parsed, _newest(db, EVERYTHING))):
         errors["text"] = broad
     return errors
 
@@ -129,8 +134,9 @@ def _parsed(text: str, lists: Lists) -> Parsed | Wrong:
         return Wrong(error.message, text[:at], text[at : at + 1], text[at + 1 :])
 
 
-def _newest(db: Session) -> Sequence[Mention]:
-    newest = select(Mention).where(Mention.deleted_at.is_(None)).order_by(Mention.id.desc()).limit(LOOK_BACK)
+def _newest(db: Session, rights: Rights) -> Sequence[Mention]:
+    newest = select(Mention).where(Mention.deleted_at.is_(None), seen(rights, Mention.id))
+    newest = newest.order_by(Mention.id.desc()).limit(LOOK_BACK)
     return db.scalars(newest.options(joinedload(Mention.author), joinedload(Mention.source))).all()
 
 

@@ -24,7 +24,7 @@ _STATIC = Path(__file__).parent / "static"
 _A_YEAR = 365 * 86400
 _WHAT_TO_DO = {
     400: "Something in this request could not be read.",
-    403: "Your role does not allow this. An admin can change it on the People page.",
+    403: "Your role does not allow this here. An admin can change it on the People page.",
     404: "There is nothing at this address. It may have been removed.",
     405: "This address does not take what was sent.",
     413: "That is more than one form may carry (1 MB).",
@@ -76,7 +76,7 @@ def _alarms() -> alarms.Alarms:
     """Looked at once per request, however often the page asks."""
     if "alarms" not in g:
         with current.runtime().db.read() as db:
-            g.alarms = alarms.now(db, current.runtime().clock.now())
+            g.alarms = alarms.now(db, current.runtime().clock.now(), current.rights())
     found: alarms.Alarms = g.alarms
     return found
 

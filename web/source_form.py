@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import BadInput, GiveUp
+from core.roles import Rights
 from core.runtime import Runtime
 from core.secrets import seal, sealed_at, unseal
 from core.tables import Brand, Source
@@ -81,9 +82,17 @@ def has_prices(kind: type[source.Source]) -> bool:
 
 
 def read(
-    db: Session, runtime: Runtime, kind: type[source.Source], form: Mapping[str, str], row: Source | None = None
+    db: Session,
+    runtime: Runtime,
+    kind: type[source.Source],
+    form: Mapping[str, str],
+    rights: Rights,
+    row: Source | None = None,
 ) -> SourceForm:
-    """Read the form for a kind, and let the kind itself check the settings. `row` is the source that it changes."""
+    """Read the form for a kind, and let the kind itself check the settings. `row` is the source that it changes.
+
+    Only who is an admin of a brand gives it a source; only one of all brands adds a source that all queries read.
+    """
     errors: dict[str, str] = {}
     name = " ".join(form.get("name", "").split()) or (row.name if row else kind.title)
     if len(name) > LONGEST_NAME:
@@ -93,7 +102,7 @@ def read(
     given = _given(kind, form, _kept(runtime, form, row), errors)
     settings = {asked.name: given[asked.name] for asked in kind.fields if not asked.secret and asked.name in given}
     secrets = {asked.name: given[asked.name] for asked in kind.fields if asked.secret and asked.name in given}
-    brand_id, budget = _brand_id(db, form.get("brand", ""), errors), _budget(kind, form, errors)
+    brand_id, budget = _brand_id(db, form.get("brand", ""), rights, errors), _budget(kind, form, errors)
     if not errors:
         errors |= _checked(kind, {**settings, **secrets}, runtime)
     return SourceForm(kind.kind, name, brand_id, budget, dict(settings), secrets, errors)
@@ -205,12 +214,14 @@ def _checked(kind: type[source.Source], settings: dict[str, object], runtime: Ru
     return {}
 
 
-def _brand_id(db: Session, slug: str, errors: dict[str, str]) -> int | None:
+def _brand_id(db: Session, slug: str, rights: Rights, errors: dict[str, str]) -> int | None:
     if not slug:
+        if not rights.may("admin"):
+            errors["brand"] = "Choose the brand that it belongs to: what all queries read, an admin of all brands adds."
         return None
-    found = db.scalar(select(Brand.id).where(Brand.slug == slug))
+    found = db.scalar(select(Brand.id).where(Brand.slug == slug, rights.brands(Brand.id, "admin")))
     if found is None:
-        errors["brand"] = "This brand is no longer there. Choose another."
+        errors["brand"] = "There is no such brand for you to set up. Choose another."
     return found
 
 

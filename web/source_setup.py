@@ -39,7 +39,7 @@ def add(kind: str) -> ResponseReturnValue:
     if "test" in request.form:
         return _tested(chosen, None)
     with runtime.db.write() as db:
-        given = source_form.read(db, runtime, chosen, request.form)
+        given = source_form.read(db, runtime, chosen, request.form, current.rights())
         if not given.errors:
             row = source_form.add(db, runtime, given, _carried(given))
             db.flush()
@@ -70,7 +70,7 @@ def change(source_id: int) -> ResponseReturnValue:
         return _tested(_kind(row), row)
     with runtime.db.write() as db:
         row = by_id(db, source_id)
-        given = source_form.read(db, runtime, _kind(row), request.form, row)
+        given = source_form.read(db, runtime, _kind(row), request.form, current.rights(), row)
         if not given.errors:
             source_form.change(runtime, row, given, _carried(given))
     if given.errors:
@@ -105,7 +105,7 @@ def _tested(kind: type[Kind], row: Source | None) -> ResponseReturnValue:
     """The form as it was sent, with what came of the test. Nothing is saved."""
     runtime = current.runtime()
     with runtime.db.read() as db:
-        given = source_form.read(db, runtime, kind, request.form, row)
+        given = source_form.read(db, runtime, kind, request.form, current.rights(), row)
     answer = None if given.errors else connection.ask(runtime, kind, given.whole)
     if current.wants_fragment():
         return render_template("sources/_tested.html", answer=answer, errors=given.errors, **_carry(row, given, answer))
@@ -120,14 +120,16 @@ def _form(
     answer: Answer | None = None,
 ) -> str:
     with current.runtime().db.read() as db:
-        slugs = [(brand.slug, brand.name) for brand in db.scalars(select(Brand).order_by(Brand.name))]
+        own = select(Brand).where(current.rights().brands(Brand.id, "admin")).order_by(Brand.name)
+        slugs = [(brand.slug, brand.name) for brand in db.scalars(own)]
+    shared = [("", "No: queries decide")] if current.rights().may("admin") else []
     return render_template(
         "sources/set_up.html",
         kind=kind,
         source=row,
         values=values,
         errors=given.errors if given else {},
-        brands=[("", "No: queries decide"), *slugs],
+        brands=[*shared, *slugs],
         has_prices=source_form.has_prices(kind),
         answer=answer,
         kept=source_form.kept_since(current.runtime(), row, given),

@@ -17,8 +17,9 @@ pages = Blueprint("unlikely", __name__, url_prefix="/unlikely")
 def every() -> ResponseReturnValue:
     """List the mentions that opened no case because they are probably not about the brand."""
     with current.runtime().db.read() as db:
-        found = read.listed(db, current.number(request.args, "before"))
-        about = {"rows": found[: read.PAGE], "more": len(found) > read.PAGE, "count": read.count(db)}
+        found = read.listed(db, current.rights(), current.number(request.args, "before"))
+        count = read.count(db, current.rights())
+        about = {"rows": found[: read.PAGE], "more": len(found) > read.PAGE, "count": count}
     return render_template("unlikely/unlikely.html", **about)
 
 

@@ -36,9 +36,10 @@ from core.tables.responder import (
 )
 from core.tables.row import Row
 from core.tables.sentiment import Correction, Fit, GlossaryRule, Relevance, Sample, Verdict
-from core.tables.web import ROLES, Membership, SetupLink, User
+from core.tables.web import NO_ROLE, ROLES, Membership, SetupLink, User
 
 __all__ = [
+    "NO_ROLE",
     "ROLES",
     "Audit",
     "AuditHead",

@@ -9,14 +9,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.tables.row import Row
 
-ROLES = ("admin", "agent", "reader")
+ROLES = ("admin", "approver", "agent", "manager")
+NO_ROLE = "none"
+"""As the role for all brands: only those that memberships name. As that of a membership: not this brand."""
 
 
 class User(Row):
-    """A person who signs in. `role`: admin sets up and sends, agent sends, reader only looks.
+    """A person who signs in. `role` (core/roles.py) holds for every brand that no Membership of theirs names.
 
-    `session_key` is part of every session: a new one signs the user out everywhere. `role` holds for every brand
-    that no Membership of theirs names. Who is `away` is handed no cases.
+    `session_key` is part of every session: a new one signs the user out everywhere. Who is `away` is handed no cases.
     """
 
     __tablename__ = "users"

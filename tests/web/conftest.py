@@ -32,5 +32,5 @@ def admin(app: Flask, sqlite_runtime: Runtime) -> Visitor:
 
 
 @pytest.fixture
-def reader(app: Flask, sqlite_runtime: Runtime) -> Visitor:
-    return Visitor(app, sqlite_runtime).sign_in("reader", "Rea")
+def manager(app: Flask, sqlite_runtime: Runtime) -> Visitor:
+    return Visitor(app, sqlite_runtime).sign_in("manager", "Mia")

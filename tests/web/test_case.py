@@ -65,9 +65,9 @@ def test_where_no_answer_is_allowed_there_is_no_box(agent: Visitor) -> None:
     assert "<textarea" not in page.text
 
 
-def test_a_reader_sees_the_case_and_no_way_to_act(reader: Visitor) -> None:
-    case_id = add_case(reader.runtime, drafts=("Hello",))
-    page = reader.get(f"/cases/{case_id}")
+def test_a_manager_sees_the_case_and_no_way_to_act(manager: Visitor) -> None:
+    case_id = add_case(manager.runtime, drafts=("Hello",))
+    page = manager.get(f"/cases/{case_id}")
     assert "My parcel is three weeks late" in words(page)
     assert "<textarea" not in page.text
     assert "Dismiss" not in words(page)

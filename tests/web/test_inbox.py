@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from core.roles import EVERYTHING
 from core.runtime import Runtime
 from core.tables import Case, Verdict
 from tests.web.stories import add_brand, add_case, add_source, add_user
@@ -23,7 +24,7 @@ def _ids(runtime: Runtime, wanted: Wanted | None = None, window: int = inbox.WIN
     found, after = [], None
     with runtime.db.read() as db:
         while True:
-            page = inbox.page(db, wanted or Wanted(), after, window)
+            page = inbox.page(db, wanted or Wanted(EVERYTHING), after, window)
             found += [row.id for row in page.rows]
             if page.next is None:
                 return found
@@ -46,8 +47,8 @@ def test_pages_follow_each_other_without_loss_or_repetition(runtime: Runtime) ->
     ]
     found = _ids(runtime)
     assert sorted(found) == sorted(cases)
-    assert _ids(runtime, Wanted(GROUPS["all"])) != found
-    assert sorted(_ids(runtime, Wanted(GROUPS["all"]))) == sorted(cases)
+    assert _ids(runtime, Wanted(EVERYTHING, GROUPS["all"])) != found
+    assert sorted(_ids(runtime, Wanted(EVERYTHING, GROUPS["all"]))) == sorted(cases)
 
 
 @pytest.mark.parametrize("group", ["todo", "all"])
@@ -55,7 +56,7 @@ def test_a_search_that_goes_step_by_step_finds_the_same_in_the_same_order(runtim
     for number in range(23):
         text = "the parcel" if number % 3 == 0 else "something else"
         add_case(runtime, text, priority=number % 4, state=("new", "drafted")[number % 2], minutes_ago=number % 5)
-    wanted = Wanted(GROUPS[group], text="parcel")
+    wanted = Wanted(EVERYTHING, GROUPS[group], text="parcel")
     at_once = _ids(runtime, wanted)
     assert len(at_once) == 8
     assert _ids(runtime, wanted, window=3) == at_once
@@ -65,7 +66,7 @@ def test_a_search_that_has_not_looked_at_everything_says_so(agent: Visitor) -> N
     for _ in range(3):
         add_case(agent.runtime)
     with agent.runtime.db.read() as db:
-        page = inbox.page(db, Wanted(text="nowhere"), window=2)
+        page = inbox.page(db, Wanted(EVERYTHING, text="nowhere"), window=2)
     assert page.rows == []
     assert page.next
 
@@ -76,7 +77,7 @@ def test_what_is_done_stands_with_the_newest_change_first(runtime: Runtime) -> N
         add_case(runtime, state=state, changed_at=now - timedelta(hours=hours))
         for hours, state in ((3, "sent"), (1, "dismissed"), (2, "answered_by_hand"))
     ]
-    assert _ids(runtime, Wanted(GROUPS["done"])) == [cases[1], cases[2], cases[0]]
+    assert _ids(runtime, Wanted(EVERYTHING, GROUPS["done"])) == [cases[1], cases[2], cases[0]]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_filters_narrow_the_list(runtime: Runtime, wanted: dict[str, object], ex
         add_case(runtime, "100% broken", brand="Other"): "other",
         add_case(runtime, owner_id=1): "mine",
     }
-    assert {cases[one] for one in _ids(runtime, Wanted(**wanted))} == expected  # type: ignore[arg-type]
+    assert {cases[one] for one in _ids(runtime, Wanted(EVERYTHING, **wanted))} == expected  # type: ignore[arg-type]
 
 
 def test_the_latest_verdict_counts(runtime: Runtime) -> None:
@@ -113,8 +114,8 @@ def test_the_latest_verdict_counts(runtime: Runtime) -> None:
         mention_id = db.get_one(Case, case_id).mention_id
         changed = {"model": "next", "language": "en", "sentiment": "positive", "scores": {}, "complaint": False}
         db.add(Verdict(mention_id=mention_id, judged_at=runtime.clock.now(), **changed))
-    assert _ids(runtime, Wanted(sentiment="negative")) == []
-    assert _ids(runtime, Wanted(sentiment="positive")) == [case_id]
+    assert _ids(runtime, Wanted(EVERYTHING, sentiment="negative")) == []
+    assert _ids(runtime, Wanted(EVERYTHING, sentiment="positive")) == [case_id]
 
 
 def test_a_row_says_who_where_what_how_urgent_and_why(agent: Visitor) -> None:
@@ -158,7 +159,7 @@ def test_groups_that_wait_for_somebody_are_counted(runtime: Runtime) -> None:
     for state in ("new", "drafted", "drafted", "failed", "sent"):
         add_case(runtime, state=state)
     with runtime.db.read() as db:
-        assert facets.counts(db) == {"todo": 3, "trouble": 1, "sending": 0, "snoozed": 0}
+        assert facets.counts(db, EVERYTHING) == {"todo": 3, "trouble": 1, "sending": 0, "snoozed": 0}
 
 
 def test_facets_keep_each_other(agent: Visitor) -> None:
@@ -251,11 +252,11 @@ def test_no_list_reads_a_large_table_from_end_to_end(sqlite_runtime: Runtime) ->
     with sqlite_runtime.db.read() as db:
         event.listen(sqlite_runtime.db.engine, "before_cursor_execute", note)
         for group in GROUPS.values():
-            for wanted in (Wanted(group), Wanted(group, "hawkweed", "bluesky", "negative", "parcel", 1)):
+            for wanted in (Wanted(EVERYTHING, group), Wanted(EVERYTHING, group, "hawkweed", "bluesky", "negative", "parcel", 1)):
                 inbox.page(db, wanted)
                 facets.newer(db, wanted, 0)
-            facets.shares(db, group)
-        facets.counts(db)
+            facets.shares(db, group, EVERYTHING)
+        facets.counts(db, EVERYTHING)
         facets.platforms(db)
         event.remove(sqlite_runtime.db.engine, "before_cursor_execute", note)
         plans = [
@@ -271,5 +272,5 @@ def test_rows_of_one_state_come_in_order_whatever_was_inserted_first(runtime: Ru
     for priority in (5, 50, 25, 99, 0, 75):
         add_case(runtime, priority=priority)
     with runtime.db.read() as db:
-        rows = inbox.page(db, Wanted()).rows
+        rows = inbox.page(db, Wanted(EVERYTHING)).rows
     assert all(before.priority >= after.priority for before, after in pairwise(rows))

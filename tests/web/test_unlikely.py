@@ -92,10 +92,10 @@ def test_the_filter_is_told_when_it_was_right(agent: Visitor) -> None:
     assert "Nothing was kept apart" in words(agent.get("/unlikely/"))
 
 
-def test_a_reader_looks_and_decides_nothing(reader: Visitor) -> None:
-    mention_id, brand_id = keep_apart(reader.runtime, "hawkweed in my lawn")
-    assert "bring it back" not in words(reader.get("/unlikely/"))
-    assert reader.post(f"/unlikely/{mention_id}/{brand_id}", {"about_us": "yes"}).status_code == 403
+def test_a_manager_looks_and_decides_nothing(manager: Visitor) -> None:
+    mention_id, brand_id = keep_apart(manager.runtime, "hawkweed in my lawn")
+    assert "bring it back" not in words(manager.get("/unlikely/"))
+    assert manager.post(f"/unlikely/{mention_id}/{brand_id}", {"about_us": "yes"}).status_code == 403
 
 
 def test_long_lists_are_read_page_by_page(agent: Visitor) -> None:

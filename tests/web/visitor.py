@@ -29,7 +29,7 @@ class Visitor:
         """Come in as a new user of this role."""
         self.user_id = add_user(self.runtime, name, role)
         with self.runtime.db.read() as db:
-            remembered = signed_in(db.get_one(User, self.user_id)).get_id()
+            remembered = signed_in(db, db.get_one(User, self.user_id)).get_id()
         with self.client.session_transaction() as session:
             session["_user_id"], session["_fresh"] = remembered, True
         return self

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import BadInput
+from core.roles import EVERYTHING
 from core.tables import Brand, Source
 from listener import source as listening
 from listener.source import Source as Kind
@@ -139,7 +140,7 @@ def _adding(kind: type[Kind]) -> click.Command:
 def _add(kind: type[Kind], **given: str | None) -> None:
     form = {name: value for name, value in given.items() if value is not None}
     with opened() as runtime, runtime.db.write() as db:
-        read = source_form.read(db, runtime, kind, form)
+        read = source_form.read(db, runtime, kind, form, EVERYTHING)
         if read.errors:
             raise BadInput(" ".join(read.errors.values()))
         source_form.add(db, runtime, read)

@@ -13,6 +13,7 @@ from core.clock import Clock
 from core.db import Database
 from core.errors import BadInput, GiveUp
 from core.queue import STAGES
+from core.roles import EVERYTHING
 from core.settings import Settings
 from core.tables import Brand, Gap, Heartbeat, Query, SetAside, Source, User, Waiting
 from listener import canary, source
@@ -161,7 +162,7 @@ def _stages(db: Session, now: datetime) -> Iterator[Finding]:
 
 
 def _replies(db: Session, now: datetime) -> Iterator[Finding]:
-    found = alarms.now(db, now)
+    found = alarms.now(db, now, EVERYTHING)
     if found.stopped:
         yield warn("sending", f"is stopped for all: {found.stopped.why}", "switch it on again on the health page")
     if found.unsure:

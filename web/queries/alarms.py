@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
+from core.roles import Rights
 from core.tables import Case, Source, Switch
 from listener import budget
 from web import words
@@ -23,7 +24,7 @@ _MOST = 100
 class Trouble:
     """A source for which a person has to do something: `says` what, in the platform's own words where `quote` has any.
 
-    What is only coming is for admins alone (`coming`).
+    What is only coming is for admins alone (`coming`), of the brand whose source it is.
     """
 
     source_id: int
@@ -31,6 +32,7 @@ class Trouble:
     says: str
     quote: str = ""
     coming: bool = False
+    brand_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,33 +54,36 @@ class Alarms:
     mark: Mark | None
 
 
-def now(db: Session, moment: datetime) -> Alarms:
-    """What needs a person at this moment; every part is found by an index or in a small table."""
+def now(db: Session, moment: datetime, rights: Rights) -> Alarms:
+    """What needs somebody with these rights at this moment; every part is found by an index or in a small table."""
     stopped = db.get(Switch, "sending")
     light = (defer(Source.cursor), defer(Source.settings), defer(Source.credentials))
-    active = db.scalars(select(Source).where(Source.active).options(*light).order_by(Source.name)).all()
+    listening = db.scalars(select(Source).where(Source.active).options(*light).order_by(Source.name))
+    active = [one for one in listening if rights.sees_source_of(one.brand_id)]
     levels = {one.id: budget.level(db, one, moment) if one.budget else budget.Level.ALL for one in active}
     troubles = [trouble for one in active if (trouble := _trouble(one, levels[one.id], moment))]
     heard = [(one.name, hearing(one, moment, level=levels[one.id])) for one in active]
     return Alarms(
         stopped if stopped and stopped.stopped else None,
         troubles,
-        _count(db, "unsure"),
-        _count(db, "failed"),
+        _count(db, "unsure", rights),
+        _count(db, "failed", rights),
         _mark(heard),
     )
 
 
 def _trouble(source: Source, level: budget.Level, moment: datetime) -> Trouble | None:
     if source.state == "paused":
-        return Trouble(source.id, source.name, "is paused:", source.reason or "it needs a person")
+        why = source.reason or "it needs a person"
+        return Trouble(source.id, source.name, "is paused:", why, brand_id=source.brand_id)
     if level == budget.Level.NOTHING:
         until = words.day(budget.next_month(moment))
-        return Trouble(source.id, source.name, f"has used up its budget: nothing is read until {until}.")
+        says = f"has used up its budget: nothing is read until {until}."
+        return Trouble(source.id, source.name, says, brand_id=source.brand_id)
     ends = key_ends(source)
     if ends and ends - moment <= EXPIRES:
         says = f"needs a new key: this one {words.expiry(ends, moment)}."
-        return Trouble(source.id, source.name, says, coming=True)
+        return Trouble(source.id, source.name, says, coming=True, brand_id=source.brand_id)
     return None
 
 
@@ -93,5 +98,5 @@ def _mark(heard: Sequence[tuple[str, Hearing]]) -> Mark | None:
     return Mark(worst.light, f"{name}: {worst.says} {worst.quote}".strip() + others)
 
 
-def _count(db: Session, state: str) -> int:
-    return len(db.scalars(select(Case.id).where(Case.state == state).limit(_MOST)).all())
+def _count(db: Session, state: str, rights: Rights) -> int:
+    return len(db.scalars(select(Case.id).where(Case.state == state, rights.brands(Case.brand_id)).limit(_MOST)).all())

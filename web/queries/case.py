@@ -9,6 +9,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from core.tables import Audit, Case, CaseMention, Copy, Draft, Mention, Reply, User, Verdict
+from web.queries.seen import of_brand
 from web.words import MOST_COUNTED
 
 _THREAD = 30
@@ -78,7 +79,7 @@ def whole(db: Session, case_id: int) -> Whole | None:
         row,
         _verdicts(db, [row.mention_id]).get(row.mention_id),
         _thread(db, row),
-        _earlier(db, row.mention),
+        _earlier(db, row.mention, row.brand_id),
         _drafts(db, case_id),
         replies,
         _history(db, row),
@@ -87,11 +88,14 @@ def whole(db: Session, case_id: int) -> Whole | None:
     )
 
 
-def copies(db: Session, post: Mention) -> Sequence[tuple[Mention, int | None]]:
-    """The newest posts that say nearly the same as this one, itself included, each with the id of its case if any."""
+def copies(db: Session, post: Mention, brand_id: int) -> Sequence[tuple[Mention, int | None]]:
+    """The brand's newest posts that say nearly the same as this one, itself included, each with the id of its case if
+    it has any with the brand."""
     first = _first(db, post.id)
     kind = select(Copy.mention_id).where(Copy.first_id == first)
-    query = select(Mention, CaseMention.case_id).outerjoin(CaseMention, CaseMention.mention_id == Mention.id)
+    own = select(CaseMention.case_id, CaseMention.mention_id).join(Case).where(Case.brand_id == brand_id).subquery()
+    query = select(Mention, own.c.case_id).outerjoin(own, own.c.mention_id == Mention.id)
+    query = query.where(of_brand(brand_id, Mention.id))
     query = query.options(joinedload(Mention.author)).where(or_(Mention.id == first, Mention.id.in_(kind)))
     newest = query.where(Mention.deleted_at.is_(None)).order_by(Mention.created_at.desc(), Mention.id.desc())
     return [(mention, case_id) for mention, case_id in db.execute(newest.limit(_COPIES))]
@@ -115,8 +119,9 @@ def _thread(db: Session, row: Case) -> list[InThread]:
     }
     roots = {one for one in (post.conversation, post.native_id) if one}
     here = select(Mention).options(joinedload(Mention.author)).where(Mention.platform == post.platform).limit(_THREAD)
+    here = here.where(of_brand(row.brand_id, Mention.id))
     around = [
-        *_parents(db, post),
+        *_parents(db, post, row.brand_id),
         *db.scalars(here.where(Mention.native_id.in_(roots))),
         *db.scalars(here.where(Mention.conversation.in_(roots))),
         *db.scalars(select(Mention).options(joinedload(Mention.author)).where(Mention.id.in_(joined)).limit(_THREAD)),
@@ -133,12 +138,12 @@ def _verdicts(db: Session, mentions: Sequence[int]) -> dict[int, Verdict]:
     return {verdict.mention_id: verdict for verdict in db.scalars(query)}
 
 
-def _parents(db: Session, post: Mention) -> list[Mention]:
+def _parents(db: Session, post: Mention, brand_id: int) -> list[Mention]:
     """What the mention answers, as far up as we have heard it."""
     found: list[Mention] = []
     wanted = post.reply_to
     while wanted and len(found) < _PARENTS:
-        query = select(Mention).options(joinedload(Mention.author))
+        query = select(Mention).options(joinedload(Mention.author)).where(of_brand(brand_id, Mention.id))
         above = db.scalars(query.where(Mention.platform == post.platform, Mention.native_id == wanted)).first()
         if above is None or above in found:
             break
@@ -147,10 +152,11 @@ def _parents(db: Session, post: Mention) -> list[Mention]:
     return found
 
 
-def _earlier(db: Session, post: Mention) -> Sequence[Mention]:
-    """What the same author said before, newest first."""
+def _earlier(db: Session, post: Mention, brand_id: int) -> Sequence[Mention]:
+    """What the same author said before to the same brand, newest first."""
     before = (Mention.author_id == post.author_id, Mention.created_at < post.created_at, Mention.deleted_at.is_(None))
-    return db.scalars(select(Mention).where(*before).order_by(Mention.created_at.desc()).limit(_EARLIER)).all()
+    told = select(Mention).where(*before, of_brand(brand_id, Mention.id))
+    return db.scalars(told.order_by(Mention.created_at.desc()).limit(_EARLIER)).all()
 
 
 def _drafts(db: Session, case_id: int) -> Sequence[Draft]:

@@ -13,12 +13,14 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, func, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 
+from core.roles import Rights
 from core.tables import Canary, Gap, Mention, Source, SourceHour, Spending
 from listener import budget, rates
 from listener.canary import LOST_AFTER, judged
 from web import words
 from web.hearing import URGENCY, Hearing, hearing, key_ends
 from web.past_hours import Hours, PastHours
+from web.queries.seen import seen
 
 STRIP = timedelta(days=7)
 """How far back closed gaps are shown."""
@@ -152,13 +154,14 @@ class Around:
     newest: Sequence[Mention]
 
 
-def around(db: Session, gap: Gap) -> Around:
-    """What there is of the time of a gap, although something may be missing."""
+def around(db: Session, gap: Gap, rights: Rights) -> Around:
+    """What there is of the time of a gap, although something may be missing; the mentions are those one may see."""
     hour, mention = SourceHour, Mention
     during = select(hour).where(
         hour.source_id == gap.source_id, hour.hour >= rates.hour_of(gap.start), hour.hour <= gap.end
     )
-    mine = (mention.source_id == gap.source_id, mention.created_at.between(gap.start, gap.end))
+    during_it = mention.created_at.between(gap.start, gap.end)
+    mine = (mention.source_id == gap.source_id, during_it, seen(rights, mention.id))
     newest = select(mention).where(*mine, mention.deleted_at.is_(None)).options(joinedload(mention.author))
     return Around(
         db.scalars(during.order_by(hour.hour.desc(), hour.collection).limit(_MOST_ROWS)).all(),

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from core.roles import Rights
 from core.tables import Author, Brand, Case, Mention, User, Verdict
 from core.tables.row import UtcDateTime
 
@@ -57,8 +58,9 @@ GROUPS = {
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a person wants to see. Empty means everything; `owner` is a user's id."""
+    """What a person wants to see, of what they may. Empty means everything; `owner` is a user's id."""
 
+    rights: Rights
     group: Group = GROUPS["todo"]
     brand: str = ""
     platform: str = ""
@@ -231,7 +233,7 @@ def _after(query: Rows, order: _Order, after: _Key | None) -> Rows:
 
 def _indexed(query: Rows, wanted: Wanted, state: str) -> Rows:
     """The conditions on cases themselves."""
-    query = query.where(Case.state == state)
+    query = query.where(Case.state == state, wanted.rights.brands(Case.brand_id))
     if wanted.brand:
         query = query.where(Case.brand_id == select(Brand.id).where(Brand.slug == wanted.brand).scalar_subquery())
     if wanted.owner:

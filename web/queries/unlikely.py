@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
+from core.roles import Rights
 from core.tables import Author, Brand, CaseMention, Mention, Relevance
 from sentiment.relevance import UNLIKELY
 from web.queries.inbox import Rows
@@ -34,8 +35,9 @@ class Unlikely:
     score: float
 
 
-def listed(db: Session, before: int | None = None) -> Sequence[Unlikely]:
-    """The newest of them, or the newest that were heard before the mention with this id: one page and one more."""
+def listed(db: Session, rights: Rights, before: int | None = None) -> Sequence[Unlikely]:
+    """The newest of the brands one may see, or the newest that were heard before the mention `before`: one page and
+    one more."""
     columns = (
         Mention.id,
         Relevance.brand_id,
@@ -50,16 +52,16 @@ def listed(db: Session, before: int | None = None) -> Sequence[Unlikely]:
         Relevance.score,
     )
     query = _apart(select(*columns)).join(Author, Author.id == Mention.author_id)
-    query = query.join(Brand, Brand.id == Relevance.brand_id)
+    query = query.join(Brand, Brand.id == Relevance.brand_id).where(rights.brands(Relevance.brand_id))
     if before:
         query = query.where(Mention.id < before)
     rows = db.execute(query.order_by(Mention.id.desc(), Relevance.brand_id).limit(PAGE + 1))
     return [Unlikely(**row._mapping) for row in rows]
 
 
-def count(db: Session) -> int:
-    """How many there are; counting ends at MOST_COUNTED."""
-    some = _apart(select(Relevance.id)).limit(MOST_COUNTED).subquery()
+def count(db: Session, rights: Rights) -> int:
+    """How many there are of the brands one may see; counting ends at MOST_COUNTED."""
+    some = _apart(select(Relevance.id)).where(rights.brands(Relevance.brand_id)).limit(MOST_COUNTED).subquery()
     return db.scalar(select(func.count()).select_from(some)) or 0
 
 

@@ -1,0 +1,52 @@
+"""Of which brand is what an address names. The guard (web/auth.py) asks before every page, so that none can forget to.
+
+Every name that an address may hold is here: with the way to its brand, or as one that belongs to none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from core.tables import Brand, Case, Gap, Note, PlaybookEntry, Query, Source, Team
+
+Way = Callable[[Any], Select[Any]]
+
+WAYS: Mapping[str, Way] = {
+    "slug": lambda slug: select(Brand.id).where(Brand.slug == slug),
+    "brand_id": lambda one: select(Brand.id).where(Brand.id == one),
+    "case_id": lambda one: select(Case.brand_id).where(Case.id == one),
+    "entry_id": lambda one: select(PlaybookEntry.brand_id).where(PlaybookEntry.id == one),
+    "query_id": lambda one: select(Query.brand_id).where(Query.id == one),
+    "source_id": lambda one: select(Source.brand_id).where(Source.id == one),
+    "gap_id": lambda one: select(Source.brand_id).join(Gap, Gap.source_id == Source.id).where(Gap.id == one),
+    "team_id": lambda one: select(Team.brand_id).where(Team.id == one),
+    "note_id": lambda one: select(Case.brand_id).join(Note, Note.case_id == Case.id).where(Note.id == one),
+}
+"""How the brand of a thing is found. A source may be of no brand: None."""
+
+OF_NO_BRAND = {
+    "filename": "a static file",
+    "kind": "a kind of source",
+    "token": "a link that somebody was given",
+    "verb": "what is done to a case",
+    "mention_id": "always beside the brand",
+    "set_aside_id": "admins of all brands only",
+    "user_id": "people are of no brand; web/people.py says who may change what of them",
+}
+
+
+def brands_of(db: Session, named: Mapping[str, Any]) -> set[int | None] | None:
+    """The brands of all that an address names; None when there is no such thing."""
+    found: set[int | None] = set()
+    for name, value in named.items():
+        if name in OF_NO_BRAND:
+            continue
+        row = db.execute(WAYS[name](value)).first()
+        if row is None:
+            return None
+        found.add(row[0])
+    return found
