@@ -180,7 +180,7 @@ class ThreadQueue:
                 log.warning("%s", error)
             except Exception:
                 log.exception("stage %s failed; it tries again at the next sweep", stage.name)
-            wake.wait(runtime.settings.sweep_seconds)
+            wake.wait(_pause(runtime, [stage.name]))
 
 
 class RqQueue:
@@ -319,10 +319,21 @@ def _sweep(runtime: Runtime, process: str, stages: list[Stage], stop: threading.
             sweep(runtime, stages)
         except Exception:
             log.exception("sweep failed; it runs again in %s s", runtime.settings.sweep_seconds)
-        if runtime.clock.wait(stop, runtime.settings.sweep_seconds):
+        if runtime.clock.wait(stop, _pause(runtime, [stage.name for stage in stages])):
             break
     with suppress(SQLAlchemyError):  # a database that is gone at the end is nobody's concern here
         retire(runtime, process)
+
+
+def _pause(runtime: Runtime, stages: list[str]) -> float:
+    """Seconds until to look again: at the next sweep, or when the next item is due that has to wait till then."""
+    longest = runtime.settings.sweep_seconds
+    try:
+        with runtime.db.read() as db:
+            due = waiting.next_due(db, runtime.clock, stages)
+    except SQLAlchemyError:
+        return longest
+    return longest if due is None else min(longest, (due - runtime.clock.now()).total_seconds() + 0.01)
 
 
 def sweep(runtime: Runtime, stages: list[Stage]) -> list[str]:

@@ -7,7 +7,7 @@ made to wait for a time (`due`): a snooze, a platform that said "later".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, exists, func, select
@@ -53,6 +53,11 @@ def done(db: Session, stage: str, ids: Sequence[int]) -> None:
 def any_for(db: Session, clock: Clock, stage: str) -> bool:
     """Whether anything is due for `stage`."""
     return bool(db.scalar(select(exists().where(Waiting.stage == stage, Waiting.due <= clock.now()))))
+
+
+def next_due(db: Session, clock: Clock, stages: Collection[str]) -> datetime | None:
+    """When the next item of these stages becomes due of those that are not yet."""
+    return db.scalar(select(func.min(Waiting.due)).where(Waiting.stage.in_(stages), Waiting.due > clock.now()))
 
 
 def count(db: Session, stage: str) -> int:

@@ -230,10 +230,10 @@ def _replier_of(row: Case) -> str:
 
 
 def _when(clock: Clock, at: datetime | None) -> datetime:
-    """When a reply goes out that is approved now, or for a time that was chosen."""
+    """When a reply goes out that is approved now, or for a time that somebody chose, to the minute."""
     if at is None:
         return clock.now() + UNDO
-    if not clock.now() <= at <= clock.now() + LATEST:
+    if not clock.now() - timedelta(minutes=1) <= at <= clock.now() + LATEST:
         raise BadInput(f"a reply can go out at a time to come, within {LATEST.days} days")
     return at
 

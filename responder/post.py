@@ -1,8 +1,9 @@
 """Approved replies out, each at most once: the `post` stage.
 
 1. Claim: approved -> sending, by an update conditional on the case's version; commit. Of several workers one wins.
-2. Look once more: nobody has stopped sending, the post is still there and as it was, nobody has answered it on the
-   platform itself, it may still be answered, and we go out as who was approved.
+2. Look once more: nobody has stopped sending, the post is still there and as it was, its author has said
+   nothing since, nobody has answered it on the platform itself, it may still be answered, and we go out as who was
+   approved.
 3. Call the platform, with no transaction open.
 4. Record what it said: sent, failed, later (approved again, due then), or unsure; in a transaction of its own.
 
@@ -23,7 +24,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, joinedload
 
-from core import waiting
+from core import audit, waiting
 from core.clock import Clock
 from core.errors import BadInput, Forbidden, GiveUp, PlatformError, RetryLater, Stale, Unsure
 from core.runtime import Runtime
@@ -31,6 +32,7 @@ from core.tables import Audit, Case, Mention, Reply, Switch, User, Waiting
 from core.types import Outgoing, Receipt
 from listener.confirm import ANSWERED_THERE
 from listener.source import Replier
+from responder import still_fits
 from responder.cases import last_reply
 from responder.permission import permission_of
 from responder.repliers import repliers_of, settle
@@ -46,7 +48,7 @@ LEASE = timedelta(minutes=3)
 """So long a claimed reply is left to the worker that has it; the deadlines of every replier end well before."""
 
 PATIENCE = timedelta(hours=6)
-"""A reply that the platform keeps refusing for now is given up so long after its approval: it would come too late."""
+"""A reply that the platform keeps refusing for now is given up so long after its time: it would come too late."""
 
 MOST_ATTEMPTS = 8
 _FIRST_WAIT, _LONGEST_WAIT = 30.0, 3600.0
@@ -245,17 +247,18 @@ def _last_look(db: Session, runtime: Runtime, claim: Claim) -> Outcome | None:
         return Outcome("fail", "the post is gone")
     if found.edited_at is not None and found.edited_at > claim.approved_at:
         return Outcome("fail", "the post was edited after the reply was approved: read it again")
-    if _answered_there(db, claim):
-        return Outcome("fail", "the post was answered on the platform itself after the reply was approved")
+    if why := still_fits.why_not(db, claim.case_id, claim.approved_at) or _answered_there(db, claim):
+        return Outcome("fail", why)
     row = db.get_one(Mention, claim.mention_id, options=[joinedload(Mention.source), joinedload(Mention.author)])
     permission = permission_of(db, runtime.settings, row)
     return None if permission.how == "api" else Outcome("fail", f"no longer allowed: {permission.why}")
 
 
-def _answered_there(db: Session, claim: Claim) -> bool:
-    """Whether somebody of us answered on the platform itself since the reply was approved."""
+def _answered_there(db: Session, claim: Claim) -> str | None:
+    """Says so where somebody of us answered on the platform itself since the reply was approved."""
     told = select(Audit.id).where(Audit.case_id == claim.case_id, Audit.action == ANSWERED_THERE)
-    return db.scalar(told.where(Audit.at > claim.approved_at).limit(1)) is not None
+    since = db.scalar(told.where(Audit.at > claim.approved_at).limit(1))
+    return None if since is None else "the post was answered on the platform itself after the reply was approved"
 
 
 def _account(replier: Replier, claim: Claim) -> str | Outcome:
@@ -291,7 +294,7 @@ def _look_back(runtime: Runtime, replier: Replier, claim: Claim) -> Outcome:
     try:
         receipt = replier.find(claim.outgoing)
     except RetryLater as error:
-        if runtime.clock.now() - claim.approved_at > PATIENCE:
+        if runtime.clock.now() - _dated(claim) > PATIENCE:
             return Outcome("doubt", f"{_INTERRUPTED}, and the platform does not say: {error}")
         return Outcome("wait", str(error), after=_pause(error.after, claim.attempts))
     except PlatformError as error:
@@ -318,7 +321,8 @@ def _record(db: Session, clock: Clock, claim: Claim, reply_id: int, outcome: Out
             _wait(db, clock, reply_id, clock.now() + timedelta(seconds=outcome.after or 0))
         return
     try:
-        move(db, clock, outcome.verb, claim.case_id, claim.version, None, {"reply": reply_id})
+        detail = {"reply": reply_id} | _evidence(claim, outcome)
+        move(db, clock, outcome.verb, claim.case_id, claim.version, None, detail)
     except Stale as error:
         log.warning("reply %d: %s is not recorded: %s", reply_id, outcome.verb, error)
         return
@@ -345,9 +349,22 @@ def _too_late(outcome: Outcome, claim: Claim, now: datetime) -> Outcome:
     """A reply that would go out too late, or that keeps being interrupted, is given up."""
     if outcome.verb != "hold" or outcome.reason == _STOPPED:
         return outcome
-    if now - claim.approved_at > PATIENCE or claim.attempts >= MOST_ATTEMPTS:
+    if now - _dated(claim) > PATIENCE or claim.attempts >= MOST_ATTEMPTS:
         return Outcome("fail", f"tried {claim.attempts} times; last: {outcome.reason}")
     return outcome
+
+
+def _dated(claim: Claim) -> datetime:
+    """When the reply was to go out."""
+    return claim.outgoing.dated or claim.approved_at
+
+
+def _evidence(claim: Claim, outcome: Outcome) -> dict[str, object]:
+    """What the audit keeps of a reply that is out: the exact bytes, as whom and by which way."""
+    if outcome.verb != "sent":
+        return {}
+    account = outcome.account or claim.account
+    return audit.fingerprint(claim.outgoing.text) | {"account": account, "via": claim.via}
 
 
 def _hold(db: Session, clock: Clock, reply_id: int, via: str, due: datetime) -> None:

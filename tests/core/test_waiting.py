@@ -110,3 +110,13 @@ def test_an_item_that_fails_twice_is_set_aside_once_with_a_reason_of_bounded_len
             set_aside(db, clock, "judge", "mention", 3, ValueError("x" * 10_000))
     with database.read() as db:
         assert len(db.query(SetAside).one().reason) == 500
+
+
+def test_the_next_item_that_is_not_due_yet_says_when_to_look_again(database: Database, clock: HeldClock) -> None:
+    soon, late = clock.now() + timedelta(seconds=10), clock.now() + timedelta(hours=1)
+    with database.write() as db:
+        waiting.add(db, clock, "post", [1])
+        waiting.add(db, clock, "post", [2], late)
+        waiting.add(db, clock, "post", [3], soon)
+        assert waiting.next_due(db, clock, ["post", "judge"]) == soon
+        assert waiting.next_due(db, clock, ["judge"]) is None

@@ -88,7 +88,8 @@ class Desk:
         for case in open_cases:
             try:
                 with self.database.write() as db:
-                    cases.approve(db, SystemClock(), case.id, case.version, user_id, f"We are on it, case {case.id}.")
+                    clock, text = SystemClock(), f"We are on it, case {case.id}."
+                    cases.approve(db, clock, case.id, case.version, user_id, text, at=clock.now())
             except cases.Stale:
                 continue  # it changed since it was read; it is still open and comes again
 

@@ -94,7 +94,7 @@ class Desk:
                 select(Case).join(Mention, Mention.id == Case.mention_id).where(Mention.text == COMPLAINT)
             ).one()
             user_id = db.scalars(select(User.id)).one()
-            cases.approve(db, SystemClock(), case.id, case.version, user_id, text)
+            cases.approve(db, SystemClock(), case.id, case.version, user_id, text, at=SystemClock().now())
 
     def sent(self) -> bool:
         with self.database.read() as db:

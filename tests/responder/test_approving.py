@@ -1,4 +1,4 @@
-"""A second person: an agent proposes, who may approve edits and sends in one step or sends back, and nobody slips by."""
+"""A second person: an agent proposes, who may approve edits and sends in one step or sends back; nobody slips by."""
 
 from __future__ import annotations
 
