@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, joinedload
 
+from core import audit
 from core.clock import Clock
 from core.errors import Forbidden
 from core.mask import personal
@@ -138,7 +139,7 @@ def keep(
         row.why += "; look twice: " + "; ".join(said)
     elif not asked.same_language:
         row.why += "; it is a translation: have somebody read it who speaks the language"
-    db.flush()
+    audit.add(db, audit.Entry(clock.now(), "write", case_id, user_id, {"model": model} | audit.fingerprint(text)))
     return row
 
 

@@ -9,6 +9,7 @@ from core.runtime import Runtime
 from web import (
     auth,
     black_hole,
+    brand_reply_form,
     brands,
     case,
     coverage,
@@ -26,6 +27,7 @@ from web import (
     source_setup,
     sources,
     unlikely,
+    writing,
 )
 
 _LARGEST_FORM = 1_000_000
@@ -37,7 +39,9 @@ _PAGES = (
     unlikely,
     black_hole,
     case,
+    writing,
     brands,
+    brand_reply_form,
     sources,
     source_setup,
     coverage,
@@ -66,6 +70,8 @@ def create_app(runtime: Runtime) -> Flask:
     shell.init_app(app)
     black_hole.init_app(app)
     coverage.init_app(app)
+    writing.init_app(app)
+    brand_reply_form.init_app(app)
     hooks.init_app(app, runtime.clock, csrf)
     for page in _PAGES:
         app.register_blueprint(page.pages)

@@ -26,7 +26,7 @@ STATES = {
 MOST_COUNTED = 1_000
 """Counting of cases ends here: nobody acts on the difference between this and a hundred times as many."""
 
-_OTHER_ACTIONS = {"open": "opened the case"}
+_OTHER_ACTIONS = {"open": "opened the case", "write": "had the writer suggest"}
 _PLATFORMS = {"x": "X", "hackernews": "Hacker News", "youtube": "YouTube"}
 _LONG_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60))
 _UNITS = (("min", 60), ("h", 3600), ("d", 86400))
