@@ -35,8 +35,9 @@ class Spike:
     """How things stand after one row, in the window that surprises most.
 
     `observed` mentions in `window` (of `of`, where a share is watched), `expected` of which are usual at this hour.
-    `surprise` is -ln of the probability of so many, `score` that with what was alerted before taken into account.
-    `since` is when the wave began that was alerted about, as long as it lasts; None while all is calm.
+    `surprise` is -ln of the probability of so many (less in the first two days, when nobody knows), `score` that with
+    what was alerted before taken into account. `since` is when the wave began that was alerted about, as long as it
+    lasts; None while all is calm.
     """
 
     at: datetime
@@ -131,8 +132,13 @@ def words(spike: Spike, what: str) -> str:
     minutes = round(spike.window.total_seconds() / 60)
     window = f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
     usual = f"{spike.expected:,.0f}" if spike.expected >= 1 else "less than 1"
-    since = f", since {spike.since:%H:%M}" if spike.since else ""
-    return f"{observed} {what} in {window}, usual {usual}{since}"
+    return f"{observed} {what} in {window}, usual {usual}{_since(spike)}"
+
+
+def _since(spike: Spike) -> str:
+    if spike.since is None:
+        return ""
+    return f", since {spike.since:{'%H:%M' if spike.since.date() == spike.at.date() else '%A %H:%M'}}"
 
 
 def _spike(at: datetime, score: float, surprise: float, view: View, share: bool, since: str | None) -> Spike:

@@ -6,6 +6,7 @@ import json
 import math
 import random
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -242,8 +243,9 @@ def test_words_say_how_many_of_how_many() -> None:
     half_hour = timedelta(minutes=30)
     few = Spike(LATER, 0.6, 9.0, 1204, 0.2, None, timedelta(hours=3), None)
     assert words(few, "mentions") == "1,204 mentions in 3 h, usual less than 1"
-    share = Spike(LATER, 0.6, 9.0, 34, 12.4, 60, half_hour, MONDAY.replace(hour=14, minute=5))
+    share = Spike(LATER, 0.6, 9.0, 34, 12.4, 60, half_hour, LATER.replace(hour=14, minute=5))
     assert words(share, "mentions negative") == "34 of 60 mentions negative in 30 min, usual 12, since 14:05"
+    assert words(replace(share, at=LATER + timedelta(days=1)), "mentions negative").endswith(", since Monday 14:05")
 
 
 def shares(detector: ShareDetector, slots: Iterable[tuple[datetime, float, float]], seed: int) -> list[Spike]:
