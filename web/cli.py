@@ -31,6 +31,7 @@ COMMANDS = {
     "match": "reading:match",
     "suggest": "reading:suggest",
     "spikes": "spikes:spikes",
+    "forecast": "forecast:forecast",
     "train": "models:train",
     "evaluate": "models:evaluate",
     "audit": "audit:audit",
