@@ -100,6 +100,9 @@ TRANSITIONS: Mapping[str, Move] = {
     "come_back": Move(_to("new", *ANSWERED_STATES), "brought it back: its author wrote again"),
     "hear": Move(_stay(*ANSWERED_STATES), "heard a kind word of its author"),
     "follow_up": Move(_to("drafted", *ANSWERED_STATES), "proposed to ask whether all is well"),
+    "issue_ended": Move(
+        _stay("new", "drafted", "proposed", "failed", "unsure") | _to("new", "snoozed"), "ended its known issue"
+    ),
     "start": Move(_to("sending", "approved"), "began to send the reply"),
     "look_back": Move(_stay("sending"), "looks whether the reply is on the platform"),
     "hold": Move(_to("approved", "sending"), "did not send the reply yet"),

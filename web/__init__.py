@@ -19,6 +19,7 @@ from web import (
     health,
     hooks,
     inbox,
+    known_issues,
     people,
     playbook,
     security,
@@ -38,6 +39,7 @@ _PAGES = (
     inbox,
     unlikely,
     black_hole,
+    known_issues,
     case,
     writing,
     brands,
@@ -69,6 +71,7 @@ def create_app(runtime: Runtime) -> Flask:
     auth.guard_brands(app)
     shell.init_app(app)
     black_hole.init_app(app)
+    known_issues.init_app(app)
     coverage.init_app(app)
     writing.init_app(app)
     brand_reply_form.init_app(app)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from core.errors import BadInput, Forbidden, Stale
 from core.tables import Case, Draft
 from listener.source import Replier, kinds, load_replier
-from responder import cases, guard, playbook
+from responder import cases, guard, known_issues, playbook
 from responder.guard import Finding
 from responder.repliers import as_whom
 from web import case_actions, current, inbox, reasons
@@ -158,7 +158,7 @@ def _about(
         "case": found.case,
         "mention": found.case.mention,
         "opened": found.case.id,
-        "drafts": [(draft, *_signed(draft)) for draft in found.drafts],
+        "drafts": [(draft, *_signed(db, found.case, draft)) for draft in found.drafts],
         "text": text,
         "problem": problem,
         "unseen": unseen,
@@ -177,17 +177,17 @@ def _text_to_begin_with(db: Session, found: Whole, taken: int | None) -> str:
     """What stands in the reply box: the draft that was taken, what failed to go out, or what was typed since."""
     draft = db.get(Draft, taken) if taken else None
     if draft and draft.case_id == found.case.id:
-        return _signed(draft)[0]
+        return _signed(db, found.case, draft)[0]
     own, failed = read.own_draft(db, found.case.id), found.reply if found.case.state == "failed" else None
     if own and not (failed and failed.approved_at >= own.created_at):
         return own.text
     return failed.text if failed else ""
 
 
-def _signed(draft: Draft) -> tuple[str, Sequence[str]]:
-    """A draft as whoever looks would send it: with their name, and the placeholders that are left."""
+def _signed(db: Session, case: Case, draft: Draft) -> tuple[str, Sequence[str]]:
+    """A draft as whoever looks would send it: with their name, how it stands with what is known, and what is left."""
     user = current.user()
-    return playbook.fill(draft.text, {"agent": user.name if user else ""})
+    return playbook.fill(draft.text, {"agent": user.name if user else "", "status": known_issues.status_of(db, case)})
 
 
 def _undo(found: Whole) -> str | None:

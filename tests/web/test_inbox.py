@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from core.clock import HeldClock
 from core.roles import EVERYTHING
 from core.runtime import Runtime
 from core.tables import Case, Verdict
@@ -155,11 +156,39 @@ def test_what_is_late_is_said(agent: Visitor) -> None:
     assert 'data-level="late"' in page.text
 
 
+def test_soon_is_said_when_most_of_the_time_is_gone(agent: Visitor, clock: HeldClock) -> None:
+    add_case(agent.runtime, warn_at=clock.now() + timedelta(minutes=1))
+    assert 'data-level="fine"' in agent.get("/").text
+    clock.advance(60)
+    page = agent.get("/")
+    assert "due in 29 min" in words(page)
+    assert 'data-level="soon"' in page.text
+
+
+def test_a_snooze_hides_no_clock_and_an_answer_ends_it(agent: Visitor, clock: HeldClock) -> None:
+    add_case(agent.runtime, state="snoozed", snoozed_until=clock.now() + timedelta(days=1))
+    assert "due in 30 min" in words(agent.get("/?state=snoozed"))
+    add_case(agent.runtime, state="drafted", first_reply_at=clock.now())
+    assert "due in" not in words(agent.get("/"))
+
+
+def test_praise_stands_in_its_own_group_and_pushes_nothing_down(agent: Visitor) -> None:
+    add_case(agent.runtime, "lovely boots", kind="praise", priority=99)
+    add_case(agent.runtime, "late parcel")
+    assert "lovely boots" not in words(agent.get("/"))
+    assert "late parcel" in words(agent.get("/"))
+    page = words(agent.get("/?state=thanks"))
+    assert "lovely boots" in page
+    assert "late parcel" not in page
+    assert "lovely boots" in words(agent.get("/?state=all"))
+
+
 def test_groups_that_wait_for_somebody_are_counted(runtime: Runtime) -> None:
     for state in ("new", "drafted", "drafted", "failed", "sent"):
         add_case(runtime, state=state)
+    add_case(runtime, kind="praise")
     with runtime.db.read() as db:
-        assert facets.counts(db, EVERYTHING) == {"todo": 3, "trouble": 1, "sending": 0, "snoozed": 0}
+        assert facets.counts(db, EVERYTHING) == {"todo": 3, "thanks": 1, "trouble": 1, "sending": 0, "snoozed": 0}
 
 
 def test_facets_keep_each_other(agent: Visitor) -> None:
@@ -252,7 +281,10 @@ def test_no_list_reads_a_large_table_from_end_to_end(sqlite_runtime: Runtime) ->
     with sqlite_runtime.db.read() as db:
         event.listen(sqlite_runtime.db.engine, "before_cursor_execute", note)
         for group in GROUPS.values():
-            for wanted in (Wanted(EVERYTHING, group), Wanted(EVERYTHING, group, "hawkweed", "bluesky", "negative", "parcel", 1)):
+            for wanted in (
+                Wanted(EVERYTHING, group),
+                Wanted(EVERYTHING, group, "hawkweed", "bluesky", "negative", "parcel", 1),
+            ):
                 inbox.page(db, wanted)
                 facets.newer(db, wanted, 0)
             facets.shares(db, group, EVERYTHING)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -16,13 +16,13 @@ from web.words import MOST_COUNTED
 
 def counts(db: Session, rights: Rights) -> dict[str, int]:
     """How many cases are in each group that somebody has to act on; counting ends at MOST_COUNTED."""
-    return {name: _count(db, group.states, rights) for name, group in GROUPS.items() if not group.recent}
+    return {name: _count(db, group, rights) for name, group in GROUPS.items() if not group.recent}
 
 
 def newer(db: Session, wanted: Wanted, newest: int) -> int:
     """How many wanted cases were opened after the case `newest`; counting ends at MOST_COUNTED."""
     fresh = select(Case.id).where(Case.id > newest, Case.state.in_(wanted.group.states)).order_by(Case.id)
-    fresh = fresh.where(wanted.rights.brands(Case.brand_id))
+    fresh = fresh.where(wanted.rights.brands(Case.brand_id), wanted.group.kinds)
     if wanted.brand:
         fresh = fresh.join(Brand, Brand.id == Case.brand_id).where(Brand.slug == wanted.brand)
     if wanted.owner:
@@ -55,7 +55,7 @@ class Shares:
 def shares(db: Session, group: Group, rights: Rights) -> Shares:
     """How the cases of a group are spread, as long as they are few enough to count."""
     mine = select(Case.mention_id, Case.brand_id).where(Case.state.in_(group.states), rights.brands(Case.brand_id))
-    some = mine.limit(MOST_COUNTED).subquery()
+    some = mine.where(group.kinds).limit(MOST_COUNTED).subquery()
     if group.recent or (db.scalar(select(func.count()).select_from(some)) or 0) >= MOST_COUNTED:
         return Shares({}, {}, {})
     by_brand = select(Brand.slug, func.count()).join(some, some.c.brand_id == Brand.id).group_by(Brand.slug)
@@ -72,6 +72,7 @@ def _pairs(db: Session, query: Rows) -> dict[str, int]:
     return {row[0]: row[1] for row in db.execute(query)}
 
 
-def _count(db: Session, states: Sequence[str], rights: Rights) -> int:
-    some = select(Case.id).where(Case.state.in_(states), rights.brands(Case.brand_id)).limit(MOST_COUNTED).subquery()
+def _count(db: Session, group: Group, rights: Rights) -> int:
+    mine = select(Case.id).where(Case.state.in_(group.states), group.kinds, rights.brands(Case.brand_id))
+    some = mine.limit(MOST_COUNTED).subquery()
     return db.scalar(select(func.count()).select_from(some)) or 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from core.roles import Rights
@@ -32,19 +32,31 @@ Rows = Select[*tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A part of the inbox: the states that belong to it, by urgency or (`recent`) the last changed first."""
+    """A part of the inbox: the states that belong to it, by urgency or (`recent`) the last changed first.
+
+    `thanks`: only praise, to thank for; False: everything else, None: both.
+    """
 
     name: str
     title: str
     states: tuple[str, ...]
     recent: bool = False
+    thanks: bool | None = None
+
+    @property
+    def kinds(self) -> ColumnElement[bool]:
+        """The condition on the kind of its cases."""
+        if self.thanks is None:
+            return true()
+        return Case.kind == "praise" if self.thanks else Case.kind != "praise"
 
 
 _DONE = ("sent", "answered_by_hand", "dismissed")
 GROUPS = {
     group.name: group
     for group in (
-        Group("todo", "To do", ("new", "drafted")),
+        Group("todo", "To do", ("new", "drafted"), thanks=False),
+        Group("thanks", "Praise", ("new", "drafted"), thanks=True),
         Group("trouble", "Failed or unsure", ("unsure", "failed")),
         Group("sending", "Waiting to send", ("approved", "sending")),
         Group("snoozed", "Snoozed", ("snoozed",)),
@@ -84,6 +96,7 @@ class Listed:
     priority: int
     reasons: Sequence[str]
     due_at: datetime | None
+    warn_at: datetime | None
     changed_at: datetime
     snoozed_until: datetime | None
     owner_id: int | None
@@ -138,7 +151,8 @@ def load(db: Session, ids: Sequence[int]) -> list[Listed]:
             Case.priority,
             Case.reasons,
             Case.facts,
-            Case.due_at,
+            case((Case.first_reply_at.is_(None), Case.due_at), else_=None).label("due_at"),
+            Case.warn_at,
             Case.changed_at,
             Case.snoozed_until,
             Case.owner_id,
@@ -233,7 +247,7 @@ def _after(query: Rows, order: _Order, after: _Key | None) -> Rows:
 
 def _indexed(query: Rows, wanted: Wanted, state: str) -> Rows:
     """The conditions on cases themselves."""
-    query = query.where(Case.state == state, wanted.rights.brands(Case.brand_id))
+    query = query.where(Case.state == state, wanted.rights.brands(Case.brand_id), wanted.group.kinds)
     if wanted.brand:
         query = query.where(Case.brand_id == select(Brand.id).where(Brand.slug == wanted.brand).scalar_subquery())
     if wanted.owner:
