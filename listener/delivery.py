@@ -27,6 +27,8 @@ from listener.http import retry_after
 
 SECONDS = 20.0
 """For each piece of an answer; with all requests that a reply takes well within the lease of the outbox."""
+READY = 60.0
+"""Seconds from the claim of a reply to the request that publishes it, at most: a part of the lease of the outbox."""
 _SAID = 300
 _CLOCKS_DIFFER = timedelta(minutes=2)
 """Between a platform's clock and ours."""
@@ -45,6 +47,15 @@ def client(seconds: float, headers: Mapping[str, str] | None = None) -> httpx2.C
         headers={"User-Agent": "ripplewatch", **(headers or {})},
         follow_redirects=False,
     )
+
+
+def still_time(reply: Outgoing, now: datetime) -> None:
+    """Raise RetryLater when getting ready took so long that another worker may have taken the reply over meanwhile.
+
+    Called right before the request that publishes: a process that was suspended must not go on where it was.
+    """
+    if reply.began_at and (now - reply.began_at).total_seconds() > READY:
+        raise RetryLater("getting ready took too long, so nothing was sent", 1)
 
 
 @contextmanager

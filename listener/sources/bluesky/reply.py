@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from core.errors import BadInput, GiveUp, RetryLater, Unsure
 from core.types import Outgoing, Permission, Receipt, Used
-from listener.delivery import SECONDS, client, judge, publishing
+from listener.delivery import SECONDS, client, judge, publishing, still_time
 from listener.source import Asking, Context
 from listener.sources.bluesky.login import Login, worn_out
 from listener.sources.bluesky.records import POSTS, uri
@@ -92,6 +92,7 @@ class BlueskyReplier:
         name, did, record = rkey(reply.key), self._login.did(), self._record(reply)
         body = {"repo": did, "collection": POSTS, "rkey": name, "validate": True, "record": record}
         token = self._login.token()
+        still_time(reply, self._clock.now())
         with publishing("Bluesky"):
             answer = self._http.post(
                 f"{self._url}/xrpc/com.atproto.repo.putRecord", json=body, headers={"Authorization": f"Bearer {token}"}

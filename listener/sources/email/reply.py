@@ -22,6 +22,7 @@ from imap_tools.errors import ImapToolsError
 
 from core.errors import BadInput, GiveUp, PlatformError, RetryLater, Unsure
 from core.types import Outgoing, Permission, Receipt
+from listener.delivery import still_time
 from listener.source import Asking, Context
 from listener.sources.email.mailbox import Mailbox, words
 from listener.sources.email.server import send
@@ -70,6 +71,7 @@ class EmailReplier:
     def send(self, reply: Outgoing) -> Receipt:
         """One mail; then, unless the provider has done it, a copy among what was sent."""
         mail = self._mail(reply)
+        still_time(reply, self._context.clock.now())
         send(self._smtp, self._mailbox.login, mail, self._seconds, self._total)
         self._keep_copy(mail)
         return Receipt(self._id(reply.key))

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from core.errors import BadInput, GiveUp, RetryLater, Unsure
 from core.types import Outgoing, Permission, Receipt
-from listener.delivery import SECONDS, Ours, client, judge, publishing, read_back
+from listener.delivery import SECONDS, Ours, client, judge, publishing, read_back, still_time
 from listener.markup import plain_text
 from listener.source import Asking, Context
 from listener.sources.mastodon.server import Server, address
@@ -73,6 +73,7 @@ class MastodonReplier:
         if parent["visibility"] not in _OPEN:
             raise GiveUp("the post is no longer for everybody to read, so it is not answered in public")
         form = {"status": reply.text, "in_reply_to_id": str(parent["id"]), "visibility": str(parent["visibility"])}
+        still_time(reply, self._context.clock.now())
         with publishing(self._server.host):
             answer = self._http.post(
                 f"{self._url}/api/v1/statuses", data=form, headers={"Idempotency-Key": f"ripplewatch-{reply.key}"}

@@ -28,6 +28,7 @@ from listener.http import retry_after
 from listener.rounds import Heard, Refused, Rounds
 from listener.source import Context, Field
 from listener.sources.reddit.errors import look_for_error, number, signed_out, words
+from listener.sources.reddit.reply import RedditReplier, may_reply
 from listener.sources.reddit.things import FULLNAME, hear
 from listener.walk import Walk, Walks
 
@@ -107,6 +108,13 @@ class Reddit:
             required=False,
             secret=True,
         ),
+        Field(
+            "approved",
+            "Answering is approved",
+            "yes once Reddit has approved that you answer through its API. Otherwise replies go out by hand.",
+            required=False,
+            example="no",
+        ),
     )
     steps: ClassVar[tuple[str, ...]] = (
         "Ask Reddit for access to its Data API (Reddit Help, “Developer platform & accessing Reddit data”) and wait "
@@ -122,6 +130,7 @@ class Reddit:
     reply: ClassVar[Permission] = Permission(
         "hand", "Reddit wants each use of its API approved: copy the text, open the post, and answer there yourself."
     )
+    may_reply = staticmethod(may_reply)
     recheck_seconds: ClassVar[float] = 43_200
     recheck_ids: ClassVar[int] = PAGE
     parent_ids: ClassVar[int] = PAGE
@@ -356,3 +365,4 @@ def _listed(body: Any) -> tuple[list[Any], str | None]:
 
 
 SOURCE = Reddit
+REPLIER = RedditReplier

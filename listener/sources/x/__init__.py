@@ -32,6 +32,7 @@ from listener.sources.x.border import Border, Timeouts, json_of
 from listener.sources.x.jobs import AT_ONCE, Jobs, latest
 from listener.sources.x.polls import OVERLAP, Place, Poll, gap_page, next_page, page_of
 from listener.sources.x.posts import FIELDS, Reader, answers_of
+from listener.sources.x.reply import XReplier, may_reply
 from listener.sources.x.rules import Asked, searches, stream_rules
 from listener.sources.x.settings import FIELDS as SETTINGS
 from listener.sources.x.settings import Chosen
@@ -68,6 +69,8 @@ class X:
         "Buy credits, and set a spending limit. Give this source a budget here that is no higher.",
         "Create an app. As its use say that you read what is said about your brand, and that people answer.",
         "Open the app, choose Keys and tokens, and generate its bearer token. Copy it: it is shown once.",
+        "To answer from here: let the app read and write, and generate API key and secret and, signed in as the "
+        "account that answers, access token and secret.",
     )
     poll_seconds: ClassVar[float] = MENTIONS_EVERY
     silent_seconds: ClassVar[float | None] = None
@@ -79,6 +82,7 @@ class X:
         "X lets self-serve apps reply only where the author mentioned or quoted your account: copy the text, open the "
         "post, and answer there yourself.",
     )
+    may_reply = staticmethod(may_reply)
 
     def __init__(self, context: Context, timeouts: Timeouts | None = None) -> None:
         """Raises BadInput when a setting is missing or is none of those that there are."""
@@ -393,3 +397,4 @@ def _time(seconds: float) -> datetime:
 
 
 SOURCE = X
+REPLIER = XReplier

@@ -8,7 +8,8 @@ that it gets to see. It sees none of them: this adapter, mounted on tweepy's ses
     400                       Refused, which is a GiveUp
     409                       Conflict: something of ours is still at work there
     429                       RetryLater, at the time that the headers say, if they are about this limit at all
-    408 425 5xx, no answer    RetryLater
+    425, no connection        RetryLater
+    408 5xx, no answer        Broken, which is a RetryLater: of a request that publishes nobody knows what it did
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from requests.adapters import HTTPAdapter
 
 from core.clock import Clock
 from core.errors import GiveUp, PlatformError, RetryLater
+from listener.delivery import never_connected
 
 X_HOSTS = frozenset({"api.x.com", "api.twitter.com"})
 MOST_BYTES = 64_000_000
@@ -35,7 +37,6 @@ TOO_MANY = 60.0
 CAPPED = 3_600.0
 """Seconds after a 429 because the month's posts are used up."""
 _SAID = 300
-_WAITED_FOR = (408, 425)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,10 @@ class Refused(GiveUp):
 
 class Conflict(RetryLater):
     """409: what was asked for is there already, or still being done."""
+
+
+class Broken(RetryLater):
+    """The request went out, and there is no answer, or none that says what became of it."""
 
 
 class Border(HTTPAdapter):
@@ -99,7 +104,9 @@ class Border(HTTPAdapter):
         try:
             response = super().send(request, stream=True, timeout=wait, verify=verify, cert=cert, proxies=proxies)
         except (requests.RequestException, OSError) as error:
-            raise RetryLater(f"X cannot be reached: {error or type(error).__name__}") from error
+            unsent = isinstance(error, requests.RequestException) and never_connected(error)
+            kind = RetryLater if unsent else Broken
+            raise kind(f"X cannot be reached: {error or type(error).__name__}") from error
         if stream and response.status_code == requests.codes.ok:
             self.response = response
             return response
@@ -124,9 +131,9 @@ class Border(HTTPAdapter):
             for piece in response.raw.stream(65_536, decode_content=True):
                 body += piece
                 if len(body) > MOST_BYTES or self._clock.monotonic() > deadline:
-                    raise RetryLater("X's answer is too large or too slow in coming")
+                    raise Broken("X's answer is too large or too slow in coming")
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise RetryLater(f"X's answer broke off: {error}") from error
+            raise Broken(f"X's answer broke off: {error}") from error
         finally:
             response.close()
         return bytes(body)
@@ -137,9 +144,9 @@ def json_of(response: requests.Response) -> dict[str, Any]:
     try:
         body = json.loads(response.content)
     except ValueError as error:
-        raise RetryLater(f"X's answer is not JSON: {response.content[:80]!r}") from error
+        raise Broken(f"X's answer is not JSON: {response.content[:80]!r}") from error
     if not isinstance(body, dict):
-        raise RetryLater(f"X's answer is no object: {response.content[:80]!r}")
+        raise Broken(f"X's answer is no object: {response.content[:80]!r}")
     return body
 
 
@@ -153,8 +160,10 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, now: datetime)
         return RetryLater(said, (reset - now).total_seconds() if reset else _seconds(headers) or TOO_MANY)
     if status == requests.codes.conflict:
         return Conflict(said)
-    if status < 400 or status in _WAITED_FOR or status >= 500:
+    if status < 400 or status == 425:
         return RetryLater(said, _seconds(headers))
+    if status == requests.codes.request_timeout or status >= 500:
+        return Broken(said, _seconds(headers))
     if status == requests.codes.payment_required:
         said += ". Add credits in X's developer console, or raise its spending limit"
     return Refused(said) if status == requests.codes.bad_request else GiveUp(said)

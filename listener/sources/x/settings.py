@@ -15,6 +15,14 @@ PARENTS = ("skip", "read")
 _HANDLE = re.compile(r"@?[A-Za-z0-9_]{1,15}")
 _TOKEN = re.compile(r"[!-~]{10,500}")
 
+_KEYS = {
+    "reply_as": "Answer as",
+    "api_key": "API key",
+    "api_secret": "API key secret",
+    "access_token": "Access token",
+    "access_secret": "Access token secret",
+}
+
 FIELDS: tuple[Field, ...] = (
     Field(
         "bearer_token",
@@ -45,6 +53,42 @@ FIELDS: tuple[Field, ...] = (
         required=False,
         example="skip",
     ),
+    Field(
+        "reply_as",
+        "Answer as",
+        "To answer from here: the handle whose keys these are. Without it replies go out by hand.",
+        required=False,
+        example="acmehelp",
+    ),
+    Field(
+        "api_key",
+        "API key",
+        "Of your app (consumer key); to answer from here.",
+        False,
+        secret=True,
+        example="xvz1evFS4w",
+    ),
+    Field(
+        "api_secret", "API key secret", "Of your app; to answer from here.", False, secret=True, example="L8qq9PZyRg"
+    ),
+    Field(
+        "access_token",
+        "Access token",
+        "Of the account that answers, with the right to write.",
+        required=False,
+        secret=True,
+        example="370773112-GmHx",
+    ),
+    Field(
+        "access_secret", "Access token secret", "Of the account that answers.", False, secret=True, example="LswwdoUaIv"
+    ),
+    Field(
+        "enterprise",
+        "Enterprise",
+        "yes if you have an Enterprise contract with X: then others than who mentioned you may be answered.",
+        required=False,
+        example="no",
+    ),
 )
 
 
@@ -70,8 +114,21 @@ class Chosen:
         accounts = tuple(dict.fromkeys(one.lstrip("@").lower() for one in handles))
         mode = _choice(settings, "mode", "How to listen", MODES)
         reposts = _choice(settings, "reposts", "Reposts", REPOSTS) == "count"
+        _choice({"enterprise": settings.get("enterprise") or "no"}, "enterprise", "Enterprise", ("no", "yes"))
+        _check_keys(settings)
         parents = _choice(settings, "parents", "What replies answer", PARENTS) == "read"
         return cls(token, accounts, mode, reposts, parents)
+
+
+def _check_keys(settings: Mapping[str, object]) -> None:
+    """The keys of an account: all of them or none."""
+    given = {name: str(settings.get(name) or "").strip() for name in _KEYS}
+    for name, value in given.items():
+        if not re.fullmatch(r"[!-~]*", value) or (name == "reply_as" and value and not _HANDLE.fullmatch(value)):
+            raise BadInput(f"{_KEYS[name]}: enter it as X's developer console shows it")
+    if any(given.values()) and not all(given.values()):
+        missing = next(label for name, label in _KEYS.items() if not given[name])
+        raise BadInput(f"{missing}: to answer from here X wants all four keys, and whose they are")
 
 
 def _choice(settings: Mapping[str, object], name: str, label: str, choices: tuple[str, ...]) -> str:

@@ -27,7 +27,9 @@ from listener.markup import plain_text
 from listener.rounds import Heard, Refused, Rounds
 from listener.source import Context, Field
 from listener.sources.youtube.comments import COMMENT_ID, hear
+from listener.sources.youtube.login import NAMES, Login
 from listener.sources.youtube.quota import Quota, next_day
+from listener.sources.youtube.reply import KEY_ONLY, YouTubeReplier, may_reply
 from listener.walk import Walk, Walks
 
 PAGE = 100
@@ -96,16 +98,33 @@ class YouTube:
             required=False,
             example=str(UNITS),
         ),
+        Field(
+            "oauth_client_id",
+            "OAuth client id",
+            "To answer as your channel: of an OAuth client of your project. Otherwise replies go out by hand.",
+            required=False,
+        ),
+        Field("oauth_client_secret", "OAuth client secret", "Of the same client.", required=False, secret=True),
+        Field(
+            "refresh_token",
+            "Refresh token",
+            "That your channel gave the client, with the scope youtube.force-ssl.",
+            required=False,
+            secret=True,
+        ),
     )
     steps: ClassVar[tuple[str, ...]] = (
         "Open https://console.cloud.google.com and create a project, or choose one.",
         "Under “APIs & Services”, “Library”, look for “YouTube Data API v3” and choose “Enable”.",
         "Under “APIs & Services”, “Credentials”, choose “Create credentials”, “API key”, and restrict it to that API.",
         "Copy the key into this form.",
+        "To answer from here: make an OAuth client there as well, of the kind “Desktop app”, and let your channel's "
+        "owner sign in to it with the scope https://www.googleapis.com/auth/youtube.force-ssl, for a refresh token.",
     )
     poll_seconds: ClassVar[float] = 60
     silent_seconds: ClassVar[float | None] = None
     reply: ClassVar[Permission] = Permission("hand", "Copy the text, open the comment on YouTube, and answer there.")
+    may_reply = staticmethod(may_reply)
     recheck_seconds: ClassVar[float] = 64_800
     recheck_ids: ClassVar[int] = 50
     parent_ids: ClassVar[int] = 50
@@ -143,7 +162,13 @@ class YouTube:
         found = self._get("videos" if listing.parameter == "videoId" else "channels", {"part": "snippet"} | which)
         if not found["items"]:
             raise GiveUp(f"YouTube knows no {listing.name}")
-        return Access("an API key, without an account", ("read public comments",), ("answer, or see held comments",))
+        if not self._context.settings.get("refresh_token"):
+            return Access(KEY_ONLY, ("read public comments",), ("answer, or see held comments",))
+        login = Login(self._context, self.patience)
+        try:
+            return Access(login.channel()[1], ("read public comments", "answer as this channel"))
+        finally:
+            login.http.close()
 
     def recheck(self, ids: Sequence[str]) -> Page:
         """Which are gone, and which were edited. Twice missing is deleted."""
@@ -339,6 +364,11 @@ def _which(place: str) -> dict[str, str]:
 def _checked(settings: Mapping[str, object]) -> tuple[str, dict[str, _Listing], int]:
     """The key, the listings and the units a day. Raises BadInput that says what cannot be."""
     given = {one.name: str(settings.get(one.name) or "").strip() for one in YouTube.fields}
+    for one in YouTube.fields:
+        if one.name in NAMES and not re.fullmatch(r"[!-~]*", given[one.name]):
+            raise BadInput(f"{one.label}: copy it whole, without spaces")
+    if any(given[name] for name in NAMES) and not all(given[name] for name in NAMES):
+        raise BadInput("Refresh token: it needs the client's id and secret as well, and they need it")
     key, units = given["api_key"], given["units"].replace(",", "") or str(UNITS)
     if not key or not key.isascii() or not key.isprintable():
         raise BadInput("API key: the text that begins with AIza")
@@ -365,3 +395,4 @@ def _named(given: str, pattern: re.Pattern[str], label: str, made: Callable[[str
 
 
 SOURCE = YouTube
+REPLIER = YouTubeReplier

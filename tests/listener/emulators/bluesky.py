@@ -186,6 +186,8 @@ class Server:
     notifications: list[dict[str, Any]] = field(default_factory=list)
     faults: deque[Fault] = field(default_factory=deque)
     asked: list[Asked] = field(default_factory=list)
+    records: dict[str, dict[str, Any]] = field(default_factory=dict)
+    written: list[str] = field(default_factory=list)
     sessions: int = 0
     access: str = "none"
     refresh: str = "none"
@@ -229,7 +231,24 @@ class Server:
                 return self._session() if given == self.refresh else _refusal(400, "ExpiredToken", "revoked")
         if given != self.access:
             return _refusal(400, "ExpiredToken", "Token has expired")
+        if method == "com.atproto.repo.putRecord":
+            return self._put(json.loads(asked.body))
+        if method == "com.atproto.repo.getRecord":
+            found = self.records.get(asked.one("rkey"))
+            return _refusal(400, "RecordNotFound", "Could not locate record") if found is None else _json(found)
+        if method == "com.atproto.identity.resolveHandle":
+            return _refusal(400, "InvalidRequest", "Unable to resolve handle")
         return Answer(body=json.dumps(self._found(method, asked)).encode())
+
+    def _put(self, body: dict[str, Any]) -> Answer:
+        """A record under the name that the client chose; a second one takes its place."""
+        assert (body["repo"], body["collection"]) == ("did:plc:me", POSTS)
+        if len(body["record"]["text"]) > 3_000:
+            return _refusal(400, "InvalidRequest", "Record/text must not be longer than 300 graphemes")
+        self.written.append(body["rkey"])
+        address = f"at://did:plc:me/{POSTS}/{body['rkey']}"
+        self.records[body["rkey"]] = {"uri": address, "cid": f"cid-{body['rkey']}", "value": body["record"]}
+        return _json({"uri": address, "cid": f"cid-{body['rkey']}"})
 
     def _session(self) -> Answer:
         self.sessions += 1
@@ -242,6 +261,8 @@ class Server:
         limit = int(asked.query.get("limit", ["25"])[0])
         if method == "com.atproto.server.getSession":
             return {"handle": HANDLE, "did": "did:plc:me"}
+        if method == "app.bsky.feed.getPosts":
+            return {"posts": [{"cid": "c1"} | one for one in self.posts if one["uri"] in asked.query["uris"]]}
         if method == "app.bsky.notification.listNotifications":
             name, items = "notifications", self.notifications[::-1]
         else:
@@ -251,6 +272,10 @@ class Server:
             name, items = "posts", [one for one in items if word in one["record"]["text"].casefold()]
         page = {name: items[start : start + limit]}
         return page | ({"cursor": str(start + limit)} if start + limit < len(items) else {})
+
+
+def _json(body: object) -> Answer:
+    return Answer(body=json.dumps(body).encode())
 
 
 def _refusal(status: int, error: str, message: str) -> Answer:

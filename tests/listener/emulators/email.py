@@ -12,7 +12,7 @@ import socketserver
 import ssl
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -60,6 +60,10 @@ class Post:
     faults: deque[str] = field(default_factory=deque)
     asked: list[str] = field(default_factory=list)
     connections: int = 0
+    sent: list[bytes] = field(default_factory=list)
+    keeps_sent: bool = True
+    smtp_faults: deque[str] = field(default_factory=deque)
+    on_sent: Callable[[], None] = lambda: None
     end: threading.Event = field(default_factory=threading.Event)
 
     def deliver(self, raw: bytes | str, folder: str = "INBOX", at: datetime | None = None) -> int:
@@ -193,9 +197,19 @@ class _Imap(socketserver.StreamRequestHandler):
         self.say(f"* OK [UIDVALIDITY {found.validity}] UIDs valid")
         return "OK [READ-ONLY] done"
 
+    def do_append(self, given: str) -> str:
+        """Keep a mail in a folder."""
+        self.say("+ go on")
+        size = int(re.findall(r"{(\d+)}$", given)[0])
+        raw = self.rfile.read(size)
+        self.rfile.readline()
+        self.post.deliver(raw, given.partition(" ")[0].strip('"'))
+        return "OK done"
+
     def do_list(self, _: str) -> str:
         for name in self.post.folders:
-            self.say(f'* LIST (\\HasNoChildren) "/" "{name}"')
+            flags = "\\HasNoChildren \\Sent" if name == "Sent" else "\\HasNoChildren"
+            self.say(f'* LIST ({flags}) "/" "{name}"')
         return "OK done"
 
     def do_search(self, given: str) -> str:
@@ -220,6 +234,8 @@ class _Imap(socketserver.StreamRequestHandler):
             return mail.at.date() >= datetime.strptime(since[1], "%d-%b-%Y").replace(tzinfo=UTC).date()
         if onward := re.fullmatch(r"UID (\d+):\*", criteria):
             return mail.uid >= int(onward[1]) or mail is self.folder.mails[-1]
+        if named := re.fullmatch(r'HEADER Message-ID "(.*)"', criteria):
+            return f"Message-ID: <{named[1]}>".encode() in mail.raw
         return criteria == f"UID {mail.uid}"
 
     def do_fetch(self, given: str) -> str:
@@ -280,6 +296,7 @@ class _Smtp(socketserver.StreamRequestHandler):
     """Takes mails for the mailbox's own user, who has to log in."""
 
     post: Post
+    outgoing = False
 
     def handle(self) -> None:
         with suppress(_Gone, OSError):
@@ -301,17 +318,39 @@ class _Smtp(socketserver.StreamRequestHandler):
                 right = said in (f"\0{self.post.user}\0{self.post.password}", self.post.shown())
                 self.say("235 welcome" if right else "535 5.7.8 wrong name or password")
             case "RCPT":
-                self.say("250 ok" if self.post.user in given else "550 5.1.1 nobody of that name")
+                self.outgoing = self.post.user not in given
+                refused = self.outgoing and "@mail.example" not in given
+                self.say("550 5.1.1 nobody of that name" if refused else "250 ok")
             case "DATA":
                 self.say("354 go on")
                 lines = iter(self.rfile.readline, b".\r\n")
-                self.post.deliver(b"".join(one.removeprefix(b".") for one in lines))
+                self.take(b"".join(one.removeprefix(b".") for one in lines))
                 self.say("250 taken")
             case "QUIT":
                 self.say("221 bye")
                 raise _Gone
             case _:
                 self.say("250 ok")
+
+    def take(self, raw: bytes) -> None:
+        """Deliver a mail to ourselves, or send one; `smtp_faults` say what goes wrong with that."""
+        if not self.outgoing:
+            self.post.deliver(raw)
+            return
+        fault = self.post.smtp_faults.popleft() if self.post.smtp_faults else ""
+        if fault == "refused":
+            self.say("451 4.3.0 try again later")
+            raise _Gone
+        if fault != "cut before":
+            self.post.sent.append(raw)
+            if self.post.keeps_sent:
+                self.post.deliver(raw, "Sent")
+        if fault == "killed":
+            self.post.on_sent()
+        if fault == "hangs":
+            self.post.end.wait(2)
+        if fault:
+            raise _Gone
 
 
 class _Server(socketserver.ThreadingTCPServer):

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import queue
 import threading
@@ -20,10 +21,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import dropwhile, islice, takewhile
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection
 
+from core.clock import Clock, SystemClock
 from tests import loopback
 from tests.listener.emulators.faults import Fault
 from tests.loopback import Answer, Asked
@@ -104,6 +107,9 @@ class Server:
     subscribed: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     subscriptions: list[dict[str, str]] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
+    clock: Clock = field(default_factory=SystemClock)
+    ours: list[dict[str, Any]] = field(default_factory=list)
+    keys: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def post(self, *posts: Mapping[str, Any]) -> None:
         """Have these, and tell those who hear the stream."""
@@ -128,6 +134,25 @@ class Server:
         del self.statuses[status_id]
         self.order.remove(int(status_id))
         self.tell("delete", status_id, ["hashtag", "acme"])
+
+    def publish(self, asked: Asked) -> dict[str, Any]:
+        """A status of our own; a request with a key that was used before gives what that has published."""
+        key, form = asked.headers["Idempotency-Key"], parse_qs(asked.body.decode(), keep_blank_values=True)
+        given = {name: value[0] for name, value in form.items()}
+        if key not in self.keys:
+            number = len(self.ours) + 1
+            self.keys[key] = {
+                "id": str(900 + number),
+                "uri": f"https://town.example/ap/users/7/statuses/{number}",
+                "url": f"https://town.example/@acme_care/{number}",
+                "created_at": self.clock.now().isoformat(timespec="milliseconds"),
+                "content": f"<p>{html.escape(given['status'])}</p>".replace("\n", "<br />"),
+                "in_reply_to_id": given["in_reply_to_id"],
+                "visibility": given["visibility"],
+                "account": ACCOUNT,
+            }
+            self.ours.append(self.keys[key])
+        return self.keys[key]
 
     def tell(self, event: str, payload: object, stream: Sequence[str]) -> None:
         """An event to everybody who hears the stream now."""
@@ -179,6 +204,12 @@ class Server:
                 return {"domain": "town.example", "configuration": {"urls": {"streaming": self.streaming}}}
             case ["v1", "accounts", "verify_credentials"]:
                 return ACCOUNT
+            case ["v1", "accounts", "7", "statuses"]:
+                return self.ours[::-1][: int(asked.one("limit"))]
+            case ["v1", "statuses"] if asked.method == "POST":
+                return self.publish(asked)
+            case ["v1", "statuses", status_id]:
+                return self.statuses.get(status_id)
             case ["v1", "statuses"]:
                 return [self.statuses[one] for one in asked.query["id[]"] if one in self.statuses]
             case ["v2", "search"]:

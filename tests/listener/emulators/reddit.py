@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+from core.clock import Clock, SystemClock
 from tests import loopback
 from tests.listener.emulators.faults import Fault
 from tests.loopback import Answer, Asked
@@ -98,6 +99,8 @@ class Site:
     tokens: int = 0
     new_refresh_token: str | None = None
     asked: list[Asked] = field(default_factory=list)
+    clock: Clock = field(default_factory=SystemClock)
+    ours: list[dict[str, Any]] = field(default_factory=list)
 
     def post(self, path: str, *items: dict[str, Any]) -> None:
         """Put items on top of a listing, the last on top of all."""
@@ -145,10 +148,22 @@ class Site:
             return self.refused[path]
         if path == "/api/v1/me":
             return _json({"name": KEYS["username"], "id": "abc"}, headers=self.limits)
+        if path == "/api/comment":
+            return self._comment(asked)
+        if path == f"/user/{KEYS['username']}/comments":
+            return _listing(self.ours[::-1][: int(asked.one("limit"))], None, self.limits)
         if path == "/api/info":
             found = [self._as_info(name) for name in asked.one("id").split(",") if name in self.info]
             return _listing(found, None, self.limits)
         return self._listed(path, asked)
+
+    def _comment(self, asked: Asked) -> Answer:
+        """A comment of the account."""
+        form = {name: value[0] for name, value in parse_qs(asked.body.decode()).items()}
+        made = comment(4_096 + len(self.ours), self.clock.now().timestamp(), author=KEYS["username"])
+        made |= {"parent_id": form["thing_id"], "body": form["text"]}
+        self.ours.append(made)
+        return _json({"json": {"errors": [], "data": {"things": [{"kind": "t1", "data": made}]}}}, headers=self.limits)
 
     def _as_info(self, name: str) -> dict[str, Any]:
         bare: dict[str, Any] = {"author": "[deleted]", "author_fullname": None}

@@ -5,6 +5,7 @@ Only fields that were asked for are given. Time is a clock that is handed in.
 
 from __future__ import annotations
 
+import html
 import json
 import queue
 import re
@@ -22,6 +23,8 @@ from tests.listener.emulators.x_syntax import Invalid, compiled, seen
 from tests.loopback import Answer, Asked
 
 TOKEN = "AAAAAAAAAAAAAAAAAAAAAMLheAAAAAAA0"
+USER = {"api_key": "key", "api_secret": "secret", "access_token": "111-token", "access_secret": "sesame"}
+"""Of the account that answers."""
 DATA = Path(__file__).parents[1] / "data" / "x"
 _EPOCH = 1_288_834_974_657
 _ALWAYS = ("id", "text", "edit_history_tweet_ids")
@@ -50,6 +53,7 @@ class X:
     faults: list[tuple[str, Fault]] = field(default_factory=list)
     forbidden: set[str] = field(default_factory=set)
     token: str = TOKEN
+    signed_in: str = "acme"
     remaining: int = 400
     refused: str = "refused-rule"
     connections: list[Connection] = field(default_factory=list)
@@ -132,7 +136,9 @@ class X:
         return answer
 
     def _honest(self, asked: Asked) -> Answer:
-        if asked.headers.get("Authorization") != f"Bearer {self.token}":
+        given = asked.headers.get("Authorization", "")
+        signed = given.startswith("OAuth ") and f'oauth_token="{USER["access_token"]}"' in given
+        if given != f"Bearer {self.token}" and not signed:
             return problem(401, "Unauthorized", "Unauthorized")
         if any(one in asked.path for one in self.forbidden):
             return problem(403, "Client Forbidden", "Your app is not enrolled for this", "client-not-enrolled")
@@ -335,7 +341,34 @@ def _usage(x: X, _: Asked) -> Answer:
 
 
 _JOB = r"/2/compliance/jobs/(\d+)"
+
+
+def _me(x: X, _: Asked) -> Answer:
+    return reply({"data": {"id": x.accounts[x.signed_in], "username": x.signed_in, "name": x.signed_in.title()}})
+
+
+def _create(x: X, asked: Asked) -> Answer:
+    """A post of the account whose keys these are; X shortens links, and puts in front whom it answers."""
+    body = json.loads(asked.body)
+    above = body["reply"]["in_reply_to_tweet_id"]
+    if above not in x.posts:
+        detail = "You attempted to reply to a Tweet that is deleted or not visible to you."
+        return problem(403, "Forbidden", detail)
+    text = f"@{x.posts[above]['username']} " + re.sub(r"https?://\S+", "https://t.co/aBcDeFgHiJ", body["text"])
+    references = [{"type": "replied_to", "id": above}]
+    made = x.post(html.escape(text, quote=False), x.signed_in, referenced_tweets=references)
+    return reply({"data": {"id": made, "text": text, "edit_history_tweet_ids": [made]}}, 201)
+
+
+def _own(x: X, asked: Asked, account: str) -> Answer:
+    handle = next(name for name, number in x.accounts.items() if number == account)
+    return _page(x, (post for post in _newest_first(x) if post["username"] == handle), asked, "pagination_token")
+
+
 _ROUTES: Mapping[tuple[str, str], Callable[..., Answer]] = {
+    ("GET", "/2/users/me"): _me,
+    ("POST", "/2/tweets"): _create,
+    ("GET", r"/2/users/(\d+)/tweets"): _own,
     ("GET", "/2/users/by"): _users,
     ("GET", r"/2/users/(\d+)/mentions"): _timeline,
     ("GET", "/2/tweets/search/recent"): _search,

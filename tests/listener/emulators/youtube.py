@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
+from core.clock import Clock, SystemClock
 from tests import loopback
 from tests.listener.emulators.faults import Fault
 from tests.loopback import Answer, Asked
@@ -24,6 +26,8 @@ DATA = Path(__file__).parents[1] / "data" / "youtube"
 KEY = "AIza-and-so-on"
 VIDEO = "F1UP7wRCPH8"
 CHANNEL = "UC_x5XG1OV2P6uZZ5FSM9Ttw"
+OURS, ACCESS = "UC-ours-ours-ours-ours-our", "ya29.an-hour"
+SIGNED_IN = {"oauth_client_id": "4711.apps", "oauth_client_secret": "GOCSPX-x", "refresh_token": "1//forever"}
 SHOWN = 5
 """Replies that a thread brings along at most."""
 
@@ -72,6 +76,8 @@ class Site:
     units: int = 1_000_000
     revoked: bool = False
     asked: list[Asked] = field(default_factory=list)
+    clock: Clock = field(default_factory=SystemClock)
+    inserted: int = 0
 
     def post(self, place: str, *tops: dict[str, Any]) -> None:
         """Put threads on a video or channel, the last on top."""
@@ -114,7 +120,15 @@ class Site:
         return self.faults.popleft()(honest) if self.faults else honest
 
     def _answer(self, asked: Asked) -> Answer:
-        if asked.headers.get("X-Goog-Api-Key") != KEY or self.revoked:
+        if asked.path == "/token":
+            form = parse_qs(asked.body.decode())
+            right = form["refresh_token"] == [SIGNED_IN["refresh_token"]] and not self.revoked
+            return _json(
+                {"access_token": ACCESS, "expires_in": 3599} if right else {"error": "invalid_grant"},
+                200 if right else 400,
+            )
+        signed_in = asked.headers.get("Authorization") == f"Bearer {ACCESS}"
+        if (asked.headers.get("X-Goog-Api-Key") != KEY and not signed_in) or self.revoked:
             return error(400, "badRequest", "API key not valid. Please pass a valid API key.", "global")
         self.units -= 1
         if self.units < 0:
@@ -123,10 +137,29 @@ class Site:
         resources: dict[str, Callable[[Asked], Answer]] = {
             "/commentThreads": self._threads,
             "/comments": self._comments,
-            "/channels": self._channels,
+            "/channels": self._me if "mine" in asked.query else self._channels,
             "/videos": lambda asked: _json({"items": [{"id": asked.one("id")}]}),
         }
+        if asked.method == "POST":
+            assert signed_in, "a key alone can only read"
+            self.units -= 49
+            return self._insert(json.loads(asked.body)["snippet"])
         return resources[asked.path](asked)
+
+    def _me(self, asked: Asked) -> Answer:
+        return _json({"items": [{"id": OURS, "snippet": {"title": "Acme", "customUrl": "@acme"}}]})
+
+    def _insert(self, said: dict[str, str]) -> Answer:
+        """A reply of our channel."""
+        thread = self.thread(said["parentId"])
+        if thread is None:
+            return error(404, "parentCommentNotFound", "The parent comment cannot be found.")
+        self.inserted += 1
+        made = comment(f"{said['parentId']}.reply-{self.inserted:07}", self.clock.now().timestamp())
+        made["snippet"] |= {"textOriginal": said["textOriginal"], "textDisplay": said["textOriginal"]}
+        made["snippet"]["authorChannelId"] = {"value": OURS}
+        self.reply(said["parentId"], made)
+        return _json(made)
 
     def _comments(self, asked: Asked) -> Answer:
         if "parentId" in asked.query:
