@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     youtube_api_url: str = Field(
         "https://www.googleapis.com/youtube/v3", description="YouTube's Data API, for the youtube source."
     )
+    google_token_url: str = Field(
+        "https://oauth2.googleapis.com/token", description="Where the youtube source's channel gets its tokens."
+    )
     microsoft_login_url: str = Field(
         "https://login.microsoftonline.com",
         description="Where the email source gets its tokens for mailboxes of Microsoft 365.",
