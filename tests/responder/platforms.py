@@ -86,12 +86,11 @@ def raises(error: Exception) -> Callable[[], None]:
 
 
 def approved(runtime: Runtime, text: str = "Sorry!", account: str = "") -> Reply:
-    """An approved reply to a case of its own."""
+    """An approved reply to a case of its own, to go out at once."""
     one = add_case(runtime)
     with runtime.db.write() as db:
-        return cases.approve(
-            db, runtime.clock, one.id, one.version, add_user(runtime, f"Ana {one.id}"), text, account=account
-        )
+        ana, now = add_user(runtime, f"Ana {one.id}"), runtime.clock.now()
+        return cases.approve(db, runtime.clock, one.id, one.version, ana, text, account=account, at=now)
 
 
 def post(runtime: Runtime, platform: FakePlatform) -> int:

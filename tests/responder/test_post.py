@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -14,7 +15,7 @@ from core import waiting
 from core.clock import HeldClock
 from core.errors import GiveUp, RetryLater, Unsure
 from core.runtime import Runtime
-from core.tables import Case, Mention, Reply
+from core.tables import Audit, Case, Mention, Reply
 from core.types import Outgoing, Receipt
 from listener.forget import forget_mentions
 from listener.source import Replier
@@ -210,7 +211,7 @@ def test_only_the_newest_turn_of_a_case_goes_out(runtime: Runtime, clock: HeldCl
     with runtime.db.write() as db:
         waiting.add(db, clock, "post", [first.id])
         one = db.get_one(Case, first.case_id)
-        cases.approve(db, clock, one.id, one.version, first.approved_by or 0, "second")
+        cases.approve(db, clock, one.id, one.version, first.approved_by or 0, "second", at=clock.now())
     while post(runtime, platform):
         pass
     assert [out.text for out in platform.published] == ["second"]
@@ -244,3 +245,41 @@ def test_the_service_approves_nothing_by_itself(runtime: Runtime) -> None:
     assert platform.calls == 0
     with runtime.db.read() as db:
         assert db.scalar(select(func.count()).select_from(Reply)) == 0
+
+
+def test_a_reply_is_not_sent_past_its_authors_next_word(runtime: Runtime, clock: HeldClock) -> None:
+    one, ana = add_case(runtime, author="orla"), add_user(runtime)
+    with runtime.db.write() as db:
+        later = clock.now() + timedelta(hours=20)
+        reply = cases.approve(db, clock, one.id, one.version, ana, "Sorry!", at=later)
+    clock.advance(3600)
+    hear(runtime, "never mind, it came", author="orla")
+    clock.advance(20 * 3600)
+    platform = FakePlatform()
+    post(runtime, platform)
+    assert platform.published == []
+    assert state(runtime, reply) == "failed"
+    assert "the author has written again" in (kept(runtime, reply).error or "")
+
+
+def test_a_reply_for_tomorrow_is_tried_as_patiently_as_one_for_now(runtime: Runtime, clock: HeldClock) -> None:
+    one, ana = add_case(runtime), add_user(runtime)
+    with runtime.db.write() as db:
+        reply = cases.approve(db, clock, one.id, one.version, ana, "Sorry!", at=clock.now() + timedelta(hours=20))
+    platform = FakePlatform(fails_before(RetryLater("busy", after=30)))
+    assert post(runtime, platform) == 0
+    clock.advance(20 * 3600)
+    post(runtime, platform)
+    assert state(runtime, reply) == "approved"
+    clock.advance(30)
+    post(runtime, platform)
+    assert state(runtime, reply) == "sent"
+
+
+def test_the_audit_keeps_the_exact_bytes_and_the_account(runtime: Runtime, clock: HeldClock) -> None:
+    reply = approved(runtime, "Sorry, Zoë!")
+    post(runtime, FakePlatform())
+    with runtime.db.read() as db:
+        told = {row.action: row.detail for row in db.scalars(select(Audit).where(Audit.case_id == reply.case_id))}
+    assert told["approve"]["sha256"] == told["sent"]["sha256"] == hashlib.sha256("Sorry, Zoë!".encode()).hexdigest()
+    assert (told["sent"]["account"], told["sent"]["via"]) == ("@hawkweed", "files")

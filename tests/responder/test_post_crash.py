@@ -225,7 +225,8 @@ def approved_pairs(runtime: Runtime, count: int) -> Iterator[tuple[Reply, ...]]:
         opened = list(db.scalars(select(Case.id).order_by(Case.id)))
     for pair in zip(opened[::2], opened[1::2], strict=True):
         with runtime.db.write() as db:
-            replies = tuple(cases.approve(db, runtime.clock, one, 1, ana, "Sorry!") for one in pair)
+            at = runtime.clock.now()
+            replies = tuple(cases.approve(db, runtime.clock, one, 1, ana, "Sorry!", at=at) for one in pair)
         yield replies
 
 

@@ -85,7 +85,7 @@ def test_deleted_upstream_leaves_no_trace_of_its_text_anywhere(
     look(runtime)
     with runtime.db.write() as db:
         found = db.scalars(select(Case)).one()
-        cases.approve(db, clock, found.id, found.version, ana, OURS)
+        cases.approve(db, clock, found.id, found.version, ana, OURS, at=clock.now())
     run_stage(runtime, STAGES["post"], seconds=5)
     with runtime.db.read() as db:
         assert all(word in everything(db) for word in WORDS)
