@@ -171,6 +171,8 @@ def _unquote_replies(db: Session, clock: Clock, said: dict[int, tuple[str, str]]
     theirs: dict[int, set[int]] = {}
     for case_id, mention_id in (*own, *joined):
         theirs.setdefault(case_id, set()).add(mention_id)
+    ours = select(reply.id).where(reply.case_id.in_(theirs))
+    db.execute(delete(tables.Draft).where(tables.Draft.reply_id.in_(ours)))  # suggested again for like posts of others
     wanted = select(reply.id, reply.case_id, reply.text, reply.sending_at).order_by(reply.id)
     for row in db.execute(wanted.where(reply.case_id.in_(theirs))).all():
         left = row.text if row.sending_at or row.case_id not in dict(own) else ""

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from core.runtime import Runtime
-from core.tables import Author, Brand, Case, CaseMention, Reply
+from core.tables import Author, Brand, Case, CaseMention, Draft, Reply
 from listener.forget import forget_mentions
 from responder.draft import OwnDrafter
 from responder.open_case import open_cases
@@ -77,18 +77,32 @@ def test_what_was_forgotten_is_used_no_more_even_where_it_was_read_before(runtim
     assert of(runtime, past) == ()
 
 
-def test_drafts_made_from_past_replies_or_by_the_writer_go_with_the_mention_that_they_answer(runtime: Runtime) -> None:
-    sent = send(runtime, add_case(runtime, "my parcel is late", author="ann").id, "Ann, we know.")
+def again(runtime: Runtime) -> tuple[Case, Case, int]:
+    """A case that was answered, and a like one for which the reply is suggested again; and the reply's id."""
+    first = add_case(runtime, "my parcel is late", author="ann")
+    sent = send(runtime, first.id, "Ann, we know.")
     hear(runtime, "my parcel is late", author="ben")
     open_cases(runtime, OwnDrafter())
     with runtime.db.read() as db:
-        case = db.scalars(select(Case).order_by(Case.id.desc())).first()
-        assert case is not None
-        assert [(one.origin, one.reply_id, one.text) for one in case.drafts] == [("past", sent, "Ben, we know.")]
+        second = db.scalars(select(Case).order_by(Case.id.desc())).first()
+        assert second is not None
+        assert [(one.origin, one.reply_id, one.text) for one in second.drafts] == [("past", sent, "Ben, we know.")]
+    return first, second, sent
+
+
+@pytest.mark.parametrize("forgotten", [0, 1])
+def test_a_draft_goes_with_the_mention_that_it_answers_and_with_the_one_that_its_words_once_answered(
+    runtime: Runtime, forgotten: int
+) -> None:
+    first, second, _ = again(runtime)
     with runtime.db.write() as db:
-        forget_mentions(db, runtime.clock, [case.mention_id])
+        asked = {"case_id": second.id, "text": "Ben, sorry.", "why": "written", "created_at": runtime.clock.now()}
+        db.add(Draft(origin="writer", **asked))
+    with runtime.db.write() as db:
+        forget_mentions(db, runtime.clock, [(first, second)[forgotten].mention_id])
     with runtime.db.read() as db:
-        assert db.get_one(Case, case.id).drafts == []
+        left = [one.origin for one in db.get_one(Case, second.id).drafts]
+    assert left == ["writer"] * (forgotten == 0)
 
 
 @pytest.mark.parametrize(
