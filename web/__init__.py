@@ -8,6 +8,7 @@ from core import secrets
 from core.runtime import Runtime
 from web import (
     auth,
+    author,
     black_hole,
     brand_reply_form,
     brands,
@@ -40,6 +41,7 @@ _PAGES = (
     unlikely,
     black_hole,
     known_issues,
+    author,
     case,
     writing,
     brands,

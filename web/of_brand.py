@@ -36,6 +36,7 @@ OF_NO_BRAND = {
     "verb": "what is done to a case",
     "mention_id": "always beside the brand",
     "set_aside_id": "admins of all brands only",
+    "author_id": "web/queries/author.py shows of an author what is of the brands that one may see",
     "user_id": "people are of no brand; web/people.py says who may change what of them",
 }
 
