@@ -7,6 +7,7 @@ from flask import Flask
 from core import secrets
 from core.runtime import Runtime
 from web import (
+    answering,
     auth,
     author,
     black_hole,
@@ -43,6 +44,7 @@ _PAGES = (
     known_issues,
     author,
     case,
+    answering,
     writing,
     brands,
     brand_reply_form,
@@ -75,6 +77,7 @@ def create_app(runtime: Runtime) -> Flask:
     black_hole.init_app(app)
     known_issues.init_app(app)
     coverage.init_app(app)
+    answering.init_app(app)
     writing.init_app(app)
     brand_reply_form.init_app(app)
     hooks.init_app(app, runtime.clock, csrf)

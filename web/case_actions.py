@@ -14,9 +14,9 @@ from core.clock import Clock
 from core.errors import BadInput
 from core.runtime import Runtime
 from core.tables import Brand, Case
-from responder import cases
+from responder import approving, cases, holding
 from sentiment import relevance
-from web import words
+from web import current, words
 
 NOT_ABOUT_US = "not about us"
 DISMISSALS = (NOT_ABOUT_US, "no complaint", "needs no answer", "answered elsewhere", "spam or abuse")
@@ -26,11 +26,11 @@ UNDO = {
     "dismiss": "reopen",
     "snooze": "reopen",
     "answer_by_hand": "reopen",
-    "approve": "withdraw",
+    "propose": "recall",
     "claim": "release",
     "take_over": "release",
 }
-"""Which verb takes another one back."""
+"""Which verb takes another one back. A reply that is about to go out has its own button (case/_countdown.html)."""
 
 _LONGEST_WHY = 300
 _MORNING = time(9)
@@ -55,8 +55,34 @@ class Asked:
 
 
 def _approve(asked: Asked) -> str:
-    reply = cases.approve(*asked.who, asked.form.get("text", ""), account=asked.form.get("account", ""))
-    return f"Approved. It goes out as {reply.account}." if reply.account else "Approved. It goes out now."
+    at = _picked(asked, "at", "Pick the day and the time at which it goes out.") if asked.form.get("at") else None
+    text, account = asked.form.get("text", ""), asked.form.get("account", "")
+    reply = cases.approve(*asked.who, text, account=account, at=at, seen=_seen(asked))
+    whom = f" as {reply.account}" if reply.account else ""
+    if at is not None:
+        return f"Approved. It goes out{whom} on {words.clock(at, _zone(asked))}."
+    return f"Approved. It goes out{whom} in {cases.UNDO.seconds} seconds."
+
+
+def _propose(asked: Asked) -> str:
+    approving.propose(*asked.who, asked.form.get("text", ""), seen=_seen(asked))
+    return "Proposed. It goes out when a second person approves it."
+
+
+def _send_back(asked: Asked) -> str:
+    approving.send_back(*asked.who, asked.form.get("why", ""))
+    return "Sent back; its author is told why."
+
+
+def _recall(asked: Asked) -> str:
+    approving.recall(*asked.who)
+    return "Taken back. The text is your draft again."
+
+
+def _reschedule(asked: Asked) -> str:
+    at = _picked(asked, "at", "Pick the day and the time at which it goes out.")
+    cases.reschedule(*asked.who, at)
+    return f"It goes out on {words.clock(at, _zone(asked))}."
 
 
 def _withdraw(asked: Asked) -> str:
@@ -70,8 +96,13 @@ def _answered(asked: Asked) -> str:
 
 
 def _claim(asked: Asked) -> str:
-    cases.claim(*asked.who, take_over="take_over" in asked.form)
+    cases.claim(*asked.who)
     return "This case is yours."
+
+
+def _take_over(asked: Asked) -> str:
+    holding.take_over(*asked.who, asked.form.get("why", ""))
+    return "This case is yours now. What others typed for it stands below your reply."
 
 
 def _release(asked: Asked) -> str:
@@ -118,11 +149,25 @@ def _until(form: Mapping[str, str], now: datetime, zone: ZoneInfo) -> datetime:
     if choice in {"tomorrow", "monday"}:
         days = 1 if choice == "tomorrow" else 7 - local.weekday()
         return datetime.combine(local.date() + timedelta(days=days), _MORNING, zone).astimezone(UTC)
+    return _moment(form.get("until", ""), zone, "Pick a day and a time to snooze until.")
+
+
+def _picked(asked: Asked, name: str, otherwise: str) -> datetime:
+    """A day and a time that were picked, of the brand's clock."""
+    return _moment(asked.form.get(name, ""), ZoneInfo(_zone(asked)), otherwise)
+
+
+def _moment(given: str, zone: ZoneInfo, otherwise: str) -> datetime:
     try:
-        picked = datetime.fromisoformat(form.get("until", ""))
+        picked = datetime.fromisoformat(given)
         return (picked if picked.tzinfo else picked.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise BadInput("Pick a day and a time to snooze until.") from None
+        raise BadInput(otherwise) from None
+
+
+def _seen(asked: Asked) -> int | None:
+    """Which version of their own typed text the person's page knew."""
+    return current.number(asked.form, "base") if "base" in asked.form else None
 
 
 def _zone(asked: Asked) -> str:
@@ -132,9 +177,14 @@ def _zone(asked: Asked) -> str:
 
 ACTIONS: Mapping[str, Callable[[Asked], str]] = {
     "approve": _approve,
+    "propose": _propose,
+    "send_back": _send_back,
+    "recall": _recall,
+    "reschedule": _reschedule,
     "withdraw": _withdraw,
     "answered": _answered,
     "claim": _claim,
+    "take_over": _take_over,
     "release": _release,
     "dismiss": _dismiss,
     "snooze": _snooze,

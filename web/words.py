@@ -13,6 +13,7 @@ from responder.states import TRANSITIONS
 STATES = {
     "new": "New",
     "drafted": "Draft ready",
+    "proposed": "Waits for approval",
     "approved": "Waiting to send",
     "sending": "Being sent",
     "sent": "Sent",
@@ -26,7 +27,14 @@ STATES = {
 MOST_COUNTED = 1_000
 """Counting of cases ends here: nobody acts on the difference between this and a hundred times as many."""
 
-_OTHER_ACTIONS = {"open": "opened the case", "write": "had the writer suggest"}
+_OTHER_ACTIONS = {
+    "open": "opened the case",
+    "link_issue": "linked it to a known issue",
+    "unlink_issue": "took it off a known issue",
+    "see": "looked at it",
+    "begin": "began to answer",
+    "write": "had the writer suggest",
+}
 _PLATFORMS = {"x": "X", "hackernews": "Hacker News", "youtube": "YouTube"}
 _LONG_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60))
 _UNITS = (("min", 60), ("h", 3600), ("d", 86400))

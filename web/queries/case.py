@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from core.tables import Audit, Case, CaseMention, Copy, Draft, Mention, Reply, User, Verdict
+from responder.states import TRANSITIONS
 from web.queries.seen import of_brand
 from web.words import MOST_COUNTED
 
@@ -58,6 +59,22 @@ class Whole:
         """The newest reply, sent or not."""
         return self.replies[-1] if self.replies else None
 
+    @property
+    def proposer(self) -> str | None:
+        """Who wrote the text that waits for a second person."""
+        return self.approvers.get(self.case.proposed_by or 0)
+
+    @property
+    def proposer_of_reply(self) -> str | None:
+        """Who wrote the newest reply, where somebody else approved it."""
+        reply = self.reply
+        return self.approvers.get(reply.proposed_by or 0) if reply and reply.proposed_by != reply.approved_by else None
+
+    @property
+    def last_move(self) -> Done | None:
+        """What was done to the case last, other than looking at it."""
+        return next((done for done in self.history if done.row.action in TRANSITIONS), None)
+
 
 def whole(db: Session, case_id: int) -> Whole | None:
     """The case, or None if there is none of this id."""
@@ -70,6 +87,7 @@ def whole(db: Session, case_id: int) -> Whole | None:
             post.joinedload(Mention.source),
             joinedload(Case.brand),
             joinedload(Case.owner),
+            joinedload(Case.holder),
         ],
     )
     if row is None:
@@ -83,7 +101,7 @@ def whole(db: Session, case_id: int) -> Whole | None:
         _drafts(db, case_id),
         replies,
         _history(db, row),
-        _names(db, [reply.approved_by for reply in replies if reply.approved_by]),
+        _names(db, {row.proposed_by, *(one for reply in replies for one in (reply.approved_by, reply.proposed_by))}),
         _alike(db, row.mention_id),
     )
 
@@ -160,14 +178,10 @@ def _earlier(db: Session, post: Mention, brand_id: int) -> Sequence[Mention]:
 
 
 def _drafts(db: Session, case_id: int) -> Sequence[Draft]:
-    """Suggested replies, best first; what a person wrote so far is not among them (see `own_draft`)."""
-    suggested = select(Draft).where(Draft.case_id == case_id, Draft.origin != "person")
+    """Suggested replies, best first; what people wrote is not among them (web/queries/desk.py)."""
+    typed = ("person", "kept", "proposal")
+    suggested = select(Draft).where(Draft.case_id == case_id, Draft.origin.not_in(typed))
     return db.scalars(suggested.order_by(Draft.score.desc().nulls_last(), Draft.id)).all()
-
-
-def own_draft(db: Session, case_id: int) -> Draft | None:
-    """What a person has written so far."""
-    return db.scalars(select(Draft).where(Draft.case_id == case_id, Draft.origin == "person")).first()
 
 
 def _history(db: Session, case: Case) -> list[Done]:
@@ -175,5 +189,6 @@ def _history(db: Session, case: Case) -> list[Done]:
     return [Done(row, row.who or None) for row in db.scalars(query.order_by(Audit.id.desc()).limit(_HISTORY))]
 
 
-def _names(db: Session, ids: Sequence[int]) -> dict[int, str]:
-    return {row.id: row.name for row in db.scalars(select(User).where(User.id.in_(ids)))}
+def _names(db: Session, ids: Collection[int | None]) -> dict[int, str]:
+    wanted = [one for one in ids if one is not None]
+    return {row.id: row.name for row in db.scalars(select(User).where(User.id.in_(wanted)))} if wanted else {}

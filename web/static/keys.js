@@ -78,9 +78,12 @@
     k: () => step(-1),
     o: open,
     a: () => inCase(answer),
+    z: () => inCase(() => press("z") || press("u")),
     "/": () => document.getElementById("search")?.focus(),
     "?": () => document.getElementById("keys")?.showModal(),
     u: () => {
+      const undo = document.querySelector("[data-undo]");
+      if (visible(undo)) return void undo.click();
       const back = document.querySelector('[data-key="u"]');
       if (visible(back)) back.click();
       else document.querySelector(".row > a[aria-current]")?.focus();
