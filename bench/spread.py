@@ -44,10 +44,10 @@ def run(data: Path | None = None) -> list[tuple[str, str]]:
         rows.append((f"{what}: ours, on cascades it never saw", f"{wrong:.3f}, interval held {held:.0%}"))
         wrong, held = summary(cascades, counts, number)
         rows.append((f"{what}: ours from counts alone", f"{wrong:.3f}, interval held {held:.0%}"))
-        seismic = np.array([_seismic(one.until(age), age) for one in cascades])
+        seismic = np.array([seismic(one.until(age), age) for one in cascades])
         rows.append((f"{what}: SEISMIC", f"{_error(seismic, ends):.3f}"))
         sizes = np.array([one.until(age).counts.sum() for one in cascades])
-        for name, expected in _szabo_huberman(np.log(sizes), np.log(ends)).items():
+        for name, expected in szabo_huberman(np.log(sizes), np.log(ends)).items():
             rows.append((f"{what}: Szabo-Huberman, {name}", f"{_error(expected, ends):.3f}"))
     return rows
 
@@ -56,7 +56,7 @@ def _error(expected: Floats, ends: Floats) -> float:
     return float(np.median(np.abs(expected - ends) / ends))
 
 
-def _seismic(seen: Cascade, at: float) -> float:
+def seismic(seen: Cascade, at: float) -> float:
     """The total that SEISMIC expects, as its authors' package has it: without a bound where it sees no end.
 
     Infectiousness is the reposts of late over how often the post was seen of late (within half its age, at least 5
@@ -82,7 +82,7 @@ def _unseen_until(age: Floats) -> Floats:
     return total
 
 
-def _szabo_huberman(sizes: Floats, ends: Floats) -> dict[str, Floats]:
+def szabo_huberman(sizes: Floats, ends: Floats) -> dict[str, Floats]:
     """The totals that follow from the growth of all the others, by the log-linear and the constant scaling model."""
     others = ~np.eye(len(sizes), dtype=bool)
     grown = [(ends - sizes)[row] for row in others]

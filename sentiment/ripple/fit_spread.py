@@ -7,6 +7,9 @@ left (logarithm of the final size over the size so far) is explained by the sign
 median error, so a few that went quite another way must not bend it (ROBUST). A little shrinkage, and neighbouring
 moments help each other (REACH): fifty cascades say little about any one moment. What surrounds the forecast at 80%
 comes from cascades that were left out.
+
+The shipped table is from fifty retweet cascades of github.com/NII-Kobayashi/TiDeH (data/training, MIT, drawn from
+SEISMIC's data), each of which reached 2,000.
 """
 
 from __future__ import annotations

@@ -73,13 +73,13 @@ class Spread:
     def words(self, one: str = "repost", many: str = "reposts") -> str:
         """For people: `12 reposts in 20 min, heading for about 80 (40 to 190)`."""
         so_far = f"{self.count:,} {one if self.count == 1 else many} in {_duration(self.seconds)}"
-        if self.high <= self.count:
-            return f"{so_far}, at its end"
         low, expected, high = (max(_about(number), self.count) for number in (self.low, self.expected, self.high))
+        if high == self.count:
+            return f"{so_far}, at its end"
         return f"{so_far}, heading for about {expected:,} ({low:,} to {high:,})"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Growth:
     """Logarithms of how many times its present size a mention will have, and of what surrounds that at 80%."""
 
@@ -198,7 +198,7 @@ def _calm(seen: Cascade, at: float, size: float) -> tuple[float, float, float]:
 
 
 def _duration(seconds: float) -> str:
-    for limit, unit, length in ((90, "s", 1), (5_400, "min", 60), (129_600, "h", 3_600)):
+    for limit, unit, length in ((90, "s", 1), (5_400, "min", 60), (259_200, "h", 3_600)):
         if seconds < limit:
             return f"{round(seconds / length)} {unit}"
     return f"{round(seconds / 86_400)} days"
