@@ -25,7 +25,8 @@ from responder import names
 
 NEWEST = 2_000
 """Replies of a brand that are looked at."""
-_AT_ONCE = 400
+AT_ONCE = 400
+"""So many are read in one go, the newest first; the others' turn comes with the next ones."""
 _LONGEST = 1_000
 """Characters of a post that are compared."""
 _MASKED = re.compile(r"\[(order number|number|phone|e-mail|card|IBAN)\]")
@@ -60,7 +61,7 @@ class PastReplies:
         ids = _newest(db, brand_id, self._newest)
         with self._turn:
             before = self._known.get(brand_id, {})
-        missing = [one for one in ids if one not in before]
+        missing = [one for one in ids if one not in before][:AT_ONCE]
         known = before | {one.id: one for one in _read(db, missing)}
         left = {one: known[one] for one in ids if one in known}
         with self._turn:
@@ -82,18 +83,18 @@ def _newest(db: Session, brand_id: int, most: int) -> list[int]:
 
 
 def _read(db: Session, ids: list[int]) -> Iterable[PastReply]:
-    for at in range(0, len(ids), _AT_ONCE):
-        part = ids[at : at + _AT_ONCE]
-        whole = joinedload(Reply.case)
-        rows = db.scalars(
-            select(Reply)
-            .where(Reply.id.in_(part))
-            .options(whole.joinedload(Case.mention).joinedload(Mention.author), whole.joinedload(Case.brand))
-        ).all()
-        verdicts = _verdicts(db, [row.case.mention_id for row in rows])
-        people = {user.id: user.name for user in db.execute(select(User.id, User.name))}
-        for row in rows:
-            yield _past(row, verdicts.get(row.case.mention_id), people.get(row.approved_by or 0, ""))
+    if not ids:
+        return
+    whole = joinedload(Reply.case)
+    rows = db.scalars(
+        select(Reply)
+        .where(Reply.id.in_(ids))
+        .options(whole.joinedload(Case.mention).joinedload(Mention.author), whole.joinedload(Case.brand))
+    ).all()
+    verdicts = _verdicts(db, [row.case.mention_id for row in rows])
+    people = {user.id: user.name for user in db.execute(select(User.id, User.name))}
+    for row in rows:
+        yield _past(row, verdicts.get(row.case.mention_id), people.get(row.approved_by or 0, ""))
 
 
 def _verdicts(db: Session, mention_ids: list[int]) -> dict[int, Verdict]:
