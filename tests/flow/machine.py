@@ -13,6 +13,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import httpx2
+from sqlalchemy.orm import Session
+
+from core import waiting
+from core.queue import STAGES
 
 PATIENCE = 300.0
 """Seconds that anything may take on a slow machine before a test gives up."""
@@ -124,3 +128,8 @@ class Machine:
 
     def _log(self, name: str) -> Path:
         return self.home / f"{name}.log"
+
+
+def left(db: Session) -> bool:
+    """Whether any stage still has work, due now or later; a case's clock is none, it runs for as long as the case."""
+    return any(waiting.count(db, stage) for stage in STAGES if stage not in ("clock", "follow_up"))

@@ -9,12 +9,10 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import func, select
 
-from core import waiting
 from core.db import Database
-from core.queue import STAGES
 from core.tables import Case, Verdict
 from tests.browser import browser
-from tests.flow.machine import Machine
+from tests.flow.machine import Machine, left
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -22,7 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 def all_is_judged(database: Database) -> bool:
     with database.read() as db:
         judged = db.scalar(select(func.count()).select_from(Verdict)) or 0
-        return judged > 200 and not any(waiting.count(db, stage) for stage in STAGES)
+        return judged > 200 and not left(db)
 
 
 def most_pressing(database: Database) -> Case:

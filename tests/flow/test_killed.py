@@ -19,13 +19,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Select, func, select
 
-from core import waiting
 from core.clock import SystemClock
 from core.db import Database
-from core.queue import STAGES
 from core.tables import Brand, Case, Match, Mention, Reply, SetAside, Source, User, Verdict
 from responder import cases
-from tests.flow.machine import Machine
+from tests.flow.machine import Machine, left
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -79,7 +77,7 @@ class Desk:
         with self.database.read() as db:
             heard = db.scalar(_count(Mention)) == MENTIONS
             still = select(Case.id).where(Case.state.in_(("new", "drafted", "approved", "sending"))).limit(1)
-            return heard and not any(waiting.count(db, stage) for stage in STAGES) and not db.scalar(still)
+            return heard and not left(db) and not db.scalar(still)
 
     def approve_what_is_open(self) -> None:
         with self.database.read() as db:

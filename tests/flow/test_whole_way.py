@@ -15,15 +15,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from core import waiting
 from core.clock import SystemClock
 from core.db import Database
-from core.queue import STAGES
 from core.tables import Brand, Case, CaseMention, Mention, Query, Reply, SetAside, Source, User, Verdict
 from listener import query
 from responder import cases
 from tests.flow import recorded
-from tests.flow.machine import DISTRIBUTED, EMBEDDED, Machine
+from tests.flow.machine import DISTRIBUTED, EMBEDDED, Machine, left
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -74,7 +72,7 @@ class Desk:
     def settled(self) -> bool:
         """Whether every stage has done what there is to do."""
         with self.database.read() as db:
-            return not any(waiting.count(db, stage) for stage in STAGES)
+            return not left(db)
 
     def heard_again(self) -> bool:
         """Whether every source has been heard since `forget_cursors`."""
