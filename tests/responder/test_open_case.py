@@ -108,14 +108,14 @@ def test_what_a_case_is_about(sqlite_runtime: Runtime) -> None:
 def test_who_wants_to_buy_is_handed_to_sales(runtime: Runtime) -> None:
     brand = add_brand(runtime)
     with runtime.db.write() as db:
-        sales = Team(brand_id=brand, name="Sales", created_at=runtime.clock.now())
-        db.add(sales)
+        care, sales = (Team(brand_id=brand, name=name, created_at=runtime.clock.now()) for name in ("Care", "Sales"))
+        db.add_all([care, sales])
     hear(runtime, "are hawkweed boots any good?", CHATTER | BUYS, author="dan")
     hear(runtime, "late", author="ann")
     look(runtime)
     with runtime.db.read() as db:
         buyer, other = db.scalars(select(Case).order_by(Case.id))
-        assert (buyer.team_id, other.team_id) == (sales.id, None)
+        assert (buyer.team_id, other.team_id) == (sales.id, care.id)
         assert db.scalars(select(CaseTag.case_id).where(CaseTag.tag == "sales")).all() == [buyer.id]
 
 
