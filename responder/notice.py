@@ -15,8 +15,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.tables import Author, Brand, CaseMention, Match, Mention, OwnAccount, Source, Verdict
-from core.types import UNSUPPORTED
+from core.types import UNSUPPORTED, Kind
 from core.types import Author as Writer
+from core.types import Mention as Heard
 from listener.matching import fold_handle
 from responder.triage import Facts
 
@@ -83,6 +84,8 @@ class Notice:
     case_id: int | None
     reading: Reading | None
     brands: tuple[BrandRules, ...] = field(repr=False)
+    source_id: int | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def thread(self) -> str:
@@ -99,6 +102,27 @@ class Notice:
             if self.speaks_to(brand):
                 return brand, True
         return (ours[0] if ours else None), False
+
+    @property
+    def source(self) -> tuple[int, str] | None:
+        """The id and kind of what heard it; None where that was removed since."""
+        return (self.source_id, self.source_kind) if self.source_id and self.source_kind else None
+
+    @property
+    def said(self) -> Heard:
+        """The mention as platforms' rules about replies take it."""
+        kind: Kind = self.kind  # type: ignore[assignment]
+        return Heard(
+            platform=self.platform,
+            native_id=self.native_id,
+            author=self.author,
+            text=self.text,
+            created_at=self.created_at,
+            kind=kind,
+            reply_to=self.reply_to,
+            conversation=self.conversation,
+            extra=self.extra,
+        )
 
     @property
     def question(self) -> bool:
@@ -232,6 +256,8 @@ def _notice(
         case_id=case_id,
         reading=None if verdict is None else _reading(verdict),
         brands=brands,
+        source_id=mention.source_id,
+        extra=mention.extra,
     )
 
 

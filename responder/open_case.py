@@ -43,7 +43,7 @@ from responder.desk import Desk, Place, Plan
 from responder.draft import Drafter
 from responder.judged_again import look_again
 from responder.notice import Notice
-from responder.permission import permission_for
+from responder.permission import Dealings, dealings
 from responder.suggestions import drafter_of, with_suggestions
 from sentiment import judge, relevance
 from sentiment.relevance import UNLIKELY, Filters
@@ -75,7 +75,8 @@ def open_cases(runtime: Runtime, drafter: Drafter, limit: int = BATCH, filters: 
         if not ids:
             return 0
         notices = notice.read(claimed, ids)
-        plans, failures = _plans(notices, clock.now())
+        met = dealings(claimed, runtime.settings, {one.author_id for one in notices})
+        plans, failures = _plans(notices, met, clock.now())
         plans, unlikely = _apart(claimed, plans, filters)
         plans = with_suggestions(claimed, runtime, plans, drafter)
         with runtime.db.settle(claimed) as db:
@@ -105,13 +106,13 @@ def _filters(settings: Settings) -> Filters | None:
     return Filters(embed) if embed else None
 
 
-def _plans(notices: Sequence[Notice], now: datetime) -> tuple[list[Plan], dict[int, Exception]]:
+def _plans(notices: Sequence[Notice], met: Dealings, now: datetime) -> tuple[list[Plan], dict[int, Exception]]:
     """A plan for every mention that is somebody's and in no case yet, and the errors of those that have none."""
     plans: list[Plan] = []
     failures: dict[int, Exception] = {}
     for one in notices:
         try:
-            plan = _plan(one, now)
+            plan = _plan(one, met, now)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one, its neighbours must be looked at
             failures[one.id] = error
         else:
@@ -119,11 +120,11 @@ def _plans(notices: Sequence[Notice], now: datetime) -> tuple[list[Plan], dict[i
     return plans, failures
 
 
-def _plan(one: Notice, now: datetime) -> Plan | None:
+def _plan(one: Notice, met: Dealings, now: datetime) -> Plan | None:
     brand, direct = one.addressee()
     if brand is None or one.case_id is not None or one.deleted or one.own or one.reading is None:
         return None
-    permission = permission_for(one.source_kind, one.platform)
+    permission = met.permission(one.said, one.source, one.author_id)
     needed = notice.needs_person(one, direct=direct, thanks=brand.thanks)
     return Plan(one, brand, one.facts(now, direct=direct), needed, permission)
 

@@ -9,21 +9,22 @@ Everywhere else a person copies the text, opens the post and marks the case as a
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from core import tables
 from core.errors import BadInput, GiveUp
 from core.settings import Settings
 from core.types import Author, Kind, Mention, Permission
+from listener.chunks import chunks
 from listener.matching import fold_handle
 from listener.settings import whole
 from listener.source import Asking, DecidesReplies, Source, load, load_replier
+from responder.states import OPEN_STATES
 
 _STOP = re.compile(
     r"(?:please\s+)?(?:stop|unsubscribe|opt[ -]?out|leave me alone|no more (?:replies|messages)"
@@ -87,17 +88,6 @@ class Dealings:
         return kind.may_reply(Asking(mention, way.settings, way.account, own, answered, author_id in self.declined))
 
 
-@functools.cache
-def permission_for(source_kind: str | None, platform: str) -> Permission:
-    """What is true of a mention of this kind of source when nothing else is known; `dealings` knows better."""
-    if source_kind is None:
-        return Permission("hand", f"the source that heard this was removed: answer on {platform} yourself")
-    try:
-        return load(source_kind).reply
-    except BadInput:
-        return Permission("hand", f"this version has no source of kind {source_kind}: answer on {platform} yourself")
-
-
 def dealings(db: Session, process: Settings, author_ids: Collection[int]) -> Dealings:
     """Read what `Dealings` needs for these authors."""
     return Dealings(
@@ -115,6 +105,31 @@ def permission_of(db: Session, process: Settings, row: tables.Mention) -> Permis
     """May this mention be answered, as things are now?"""
     source = (row.source.id, row.source.kind) if row.source else None
     return dealings(db, process, [row.author_id]).permission(value_of(row), source, row.author_id)
+
+
+def refresh_open(db: Session, process: Settings, kind: str) -> int:
+    """Decide anew for all open cases that sources of this kind heard, once one of them is set up otherwise; how many
+    changed."""
+    case, mention, source = tables.Case, tables.Mention, tables.Source
+    wanted = (
+        select(case)
+        .join(mention, mention.id == case.mention_id)
+        .join(source, source.id == mention.source_id)
+        .where(case.state.in_(OPEN_STATES), source.kind == kind)
+        .options(
+            joinedload(case.mention).joinedload(mention.author), joinedload(case.mention).joinedload(mention.source)
+        )
+        .order_by(case.id)
+    )
+    rows = db.scalars(wanted).all()
+    met, changed = dealings(db, process, {row.mention.author_id for row in rows}), 0
+    for row in rows:
+        heard = row.mention.source
+        found = met.permission(value_of(row.mention), (heard.id, heard.kind) if heard else None, row.mention.author_id)
+        if (found.how, found.why) != (row.permission, row.permission_why):
+            row.permission, row.permission_why, changed = found.how, found.why, changed + 1
+    db.flush()
+    return changed
 
 
 def value_of(row: tables.Mention) -> Mention:
@@ -151,26 +166,23 @@ def _ways(db: Session, process: Settings) -> Iterable[Way]:
 
 def _answered(db: Session, author_ids: Collection[int]) -> dict[int, float]:
     """When we last answered each author, in seconds since 1970."""
-    case, reply = tables.Case, tables.Reply
-    last = (
-        select(case.author_id, func.max(reply.sent_at))
-        .join(reply, reply.case_id == case.id)
-        .where(case.author_id.in_(author_ids), reply.sent_at.is_not(None))
-        .group_by(case.author_id)
-    )
-    return {author_id: at.timestamp() for author_id, at in db.execute(last) if author_id and at}
+    case, reply, found = tables.Case, tables.Reply, dict[int, float]()
+    last = select(case.author_id, func.max(reply.sent_at)).join(reply, reply.case_id == case.id)
+    for ids in chunks(sorted(author_ids)):
+        wanted = last.where(case.author_id.in_(ids), reply.sent_at.is_not(None)).group_by(case.author_id)
+        found |= {author_id: at.timestamp() for author_id, at in db.execute(wanted) if author_id and at}
+    return found
 
 
 def _declined(db: Session, author_ids: Collection[int]) -> frozenset[int]:
     """Who of them has told us to stop."""
-    mention = tables.Mention
-    short = select(mention.author_id, mention.text).where(
-        mention.author_id.in_(author_ids),
-        func.length(mention.text) <= _MOST_STOP,
-        mention.deleted_at.is_(None),
-        or_(*(mention.text.ilike(f"%{word}%") for word in _STOP_WORDS)),
-    )
-    return frozenset(author_id for author_id, text in db.execute(short) if wants_to_be_left_alone(text))
+    mention, found = tables.Mention, set[int]()
+    likely = or_(*(mention.text.ilike(f"%{word}%") for word in _STOP_WORDS))
+    short = select(mention.author_id, mention.text).where(func.length(mention.text) <= _MOST_STOP, likely)
+    for ids in chunks(sorted(author_ids)):
+        said = db.execute(short.where(mention.author_id.in_(ids), mention.deleted_at.is_(None)))
+        found |= {author_id for author_id, text in said if wants_to_be_left_alone(text)}
+    return frozenset(found)
 
 
 _STOP_WORDS: Sequence[str] = ("stop", "unsubscribe", "opt", "alone", "no more", "quit", "don", "do not", "never")
