@@ -6,8 +6,9 @@
     deleted ones         forgotten (listener/forget.py), and never stored again
     cursor               moves with all of this or not at all
 
-Own posts and what no query matches are dropped and counted. Only `as_context` keeps what is nobody's mention: the
-post that a mention answers, which people see in its thread and nowhere else.
+Own posts and what no query matches are dropped and counted; what own posts tell of our replies is noted first
+(listener/confirm.py). Only `as_context` keeps what is nobody's mention: the post that a mention answers, which people
+see in its thread and nowhere else.
 
 Several processes may collect the same things at the same time: unique constraints decide who was first, and rows are
 touched in the order of their keys so that no two processes wait for each other.
@@ -31,6 +32,7 @@ from core.types import Author, Mention, Page
 from listener import budget, canary, copies, gaps, rates
 from listener.chunks import chunks
 from listener.clean import clean, short_id
+from listener.confirm import confirm
 from listener.forget import drop_labels, forget_authors, forget_mentions
 from listener.matching import BrandMatcher
 
@@ -83,6 +85,7 @@ def collect(
     """Store a page of `source`, which is a row of this session; see the module."""
     now, page = clock.now(), canary.without(db, clock, source, page)
     heard, own = _heard(page, matcher, now)
+    confirm(db, clock, own)
     held = _held(db, heard)
     heard = {key: mention for key, mention in heard.items() if key not in held or not held[key].deleted}
     brands = {key: found for key, mention in heard.items() if (found := matcher.brands(mention, source))}
@@ -111,7 +114,7 @@ def collect(
         matched=len(matched - {stored[key].id for key in fresh}),
         edited=len(edited),
         deleted=deleted,
-        own=own,
+        own=len(own),
         unmatched=len(heard.keys() - stored.keys()),
         rejected=len(page.rejected),
     )
@@ -121,12 +124,12 @@ def _key(mention: Mention) -> Key:
     return mention.platform, mention.native_id
 
 
-def _heard(page: Page, matcher: BrandMatcher, now: datetime) -> tuple[dict[Key, Mention], int]:
-    """What the page says, each once and in its last version, in the order of the keys; and how many posts were own."""
+def _heard(page: Page, matcher: BrandMatcher, now: datetime) -> tuple[dict[Key, Mention], list[Mention]]:
+    """What the page says, each once and in its last version, in the order of the keys; and the posts that are own."""
     cleaned = (clean(mention, now) for mention in (*page.mentions, *page.edited))
     last = {_key(mention): mention for mention in cleaned}
-    others = {key: last[key] for key in sorted(last) if not matcher.is_own(last[key])}
-    return others, len(last) - len(others)
+    own = {key: last[key] for key in sorted(last) if matcher.is_own(last[key])}
+    return {key: last[key] for key in sorted(last) if key not in own}, list(own.values())
 
 
 def _per_platform(keys: Iterable[Key]) -> Iterable[tuple[str, Sequence[str]]]:

@@ -18,6 +18,7 @@ from core.tables import Case, Draft, Reply, User
 from responder import guard, second_person, typing_in
 from responder.holding import LONGEST_WHY, leave
 from responder.notifications import tell
+from responder.repliers import unaddressed
 from responder.states import move, name_of, refusal
 
 ASKED = "its author asked for a second look"
@@ -120,8 +121,11 @@ def retire_proposal(db: Session, case_id: int) -> None:
 
 
 def refuse_bad_text(db: Session, case: Case, text: str) -> None:
-    """Raise Forbidden when the guard stops the text."""
+    """Raise Forbidden when the guard stops the text, or it does not name whom it answers where it has to."""
     stops = [finding.message for finding in guard.for_case(db, case, text) if finding.blocks]
+    source = case.mention.source
+    wrong = unaddressed(source.kind, text, case.mention.author.handle) if source else None
+    stops += [wrong] if wrong and case.permission == "api" else []
     if stops:
         raise Forbidden("; ".join(stops))
 

@@ -15,7 +15,7 @@ from core.runtime import Runtime
 from core.types import Used
 from listener import budget
 from listener.settings import renew
-from listener.source import Context, Replier, Uses, load_replier
+from listener.source import Addresses, Context, Replier, Uses, load_replier
 from responder.permission import Dealings, Way, dealings
 
 
@@ -80,6 +80,14 @@ def as_whom(db: Session, runtime: Runtime, mention: tables.Mention) -> str:
         return found[1].account() if found else ""
     except (BadInput, PlatformError):
         return ""
+
+
+def unaddressed(via: str, text: str, handle: str) -> str | None:
+    """What is wrong with a text on a platform where it has to name whom it answers, if it does not."""
+    kind = load_replier(via)
+    if kind is None or not issubclass(kind, Addresses) or kind.addressed(text, handle) == text:
+        return None
+    return f"the text has to name @{handle}: nobody would tell them of it otherwise"
 
 
 def context(runtime: Runtime, way: Way) -> Context:

@@ -198,7 +198,7 @@ class Server:
                 return self.notifications[::-1]
         return None
 
-    def _found(self, asked: Asked) -> object:
+    def _found(self, asked: Asked) -> object:  # noqa: PLR0911 - one for each path
         match asked.path.split("/")[2:]:
             case ["v2", "instance"]:
                 return {"domain": "town.example", "configuration": {"urls": {"streaming": self.streaming}}}
