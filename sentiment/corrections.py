@@ -28,7 +28,7 @@ _NAMES = tuple(field.name for field in fields(Reading))
 
 
 def correct(
-    db: Session, clock: Clock, mention_id: int, head: str, label: str | None, *, user_id: int, user_name: str
+    db: Session, clock: Clock, mention_id: int, head: str, label: str | None, *, user_id: int | None, user_name: str
 ) -> None:
     """Say that `head` of a mention is `label`, or (None) take back what was said of it.
 

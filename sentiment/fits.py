@@ -82,6 +82,11 @@ def in_use(db: Session, brand_id: int, model: str) -> Fit | None:
     return db.scalars(mine).one_or_none()
 
 
+def newest(db: Session, brand_id: int) -> Fit | None:
+    """The fit that this brand uses, whichever model it belongs to."""
+    return db.scalars(select(Fit).where(Fit.brand_id == brand_id, Fit.active)).one_or_none()
+
+
 def teach(model: OnnxClassifier, given: Lessons, current: Fit | None, name: str, seed: int = 0) -> Taught:
     """Learn every head of which there are enough corrections, and compare. BadInput: of none there are."""
     _refuse_too_few(given)

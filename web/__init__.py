@@ -7,6 +7,7 @@ from flask import Flask
 from core import secrets
 from core.runtime import Runtime
 from web import (
+    accuracy,
     answering,
     auth,
     author,
@@ -17,11 +18,13 @@ from web import (
     coverage,
     current,
     deletions,
+    glossary,
     guide,
     health,
     hooks,
     inbox,
     known_issues,
+    labels,
     people,
     playbook,
     security,
@@ -52,6 +55,9 @@ _PAGES = (
     source_setup,
     coverage,
     deletions,
+    accuracy,
+    glossary,
+    labels,
     playbook,
     people,
     health,
@@ -80,6 +86,7 @@ def create_app(runtime: Runtime) -> Flask:
     answering.init_app(app)
     writing.init_app(app)
     brand_reply_form.init_app(app)
+    labels.init_app(app)
     hooks.init_app(app, runtime.clock, csrf)
     for page in _PAGES:
         app.register_blueprint(page.pages)

@@ -106,7 +106,7 @@ def test_every_endpoint_says_who_may_use_it(app: Flask) -> None:
         roles = {
             needed_role(rule.endpoint, method) for rule in app.url_map.iter_rules() for method in rule.methods or set()
         }
-    assert roles == {None, "none", "manager", "agent", "admin"}
+    assert roles == {None, "none", "manager", "agent", "approver", "admin"}
 
 
 @pytest.mark.parametrize("path", ["/login", "/", "/health", "/nowhere", "/static/style.css"])

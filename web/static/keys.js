@@ -104,6 +104,7 @@
     if (!command && !/^[a-z1-9]$/.test(event.key)) return;
     if (command) { event.preventDefault(); command(); }
     else if (document.getElementById("case")) { event.preventDefault(); inCase(() => press(event.key)); }
+    else if (press(event.key)) event.preventDefault();
   });
 
   document.addEventListener("htmx:after:swap", (event) => {

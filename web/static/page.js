@@ -86,8 +86,17 @@
     for (const open of document.querySelectorAll("details.pop[open]")) if (!open.contains(event.target)) open.open = false;
   });
 
+  /** A slider stands for a list of choices where there is JavaScript. */
+  document.addEventListener("input", (event) => {
+    if (event.target.matches("[data-slides]")) document.getElementById(event.target.dataset.slides).selectedIndex = Number(event.target.value);
+  });
+
   /** Buttons that only work with JavaScript are hidden until there is some. */
   const ready = (root) => {
+    for (const slider of root.querySelectorAll("[data-slides][hidden]")) {
+      slider.hidden = false;
+      slider.form.querySelector("button").hidden = true;
+    }
     for (const button of root.querySelectorAll("[data-copies][hidden], [data-shows][hidden]")) button.hidden = false;
     for (const field of root.querySelectorAll("[data-zone]")) {
       const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
