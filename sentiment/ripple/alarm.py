@@ -36,7 +36,9 @@ class Caution:
     aftershock: float = 0.5
     """Later, what reaches so much of an earlier wave ..."""
     fades: float = 2 * _DAY
-    """... which is halved every so often."""
+    """... which is halved every so often ..."""
+    forgiven: float = 100.0
+    """... and of which no more than this is remembered: however large a wave was, within a week all is as before."""
 
 
 CAUTION = Caution()
@@ -47,7 +49,7 @@ class Alarm:
     """What one series was alerted about lately.
 
     `top` is the highest surprise since that alert, `settled` the same when it last was down to half (None: not yet),
-    `memory` what is left of the highest surprise ever.
+    `memory` what is left of the highest surprise of all.
     """
 
     alerted: float | None = None
@@ -69,7 +71,7 @@ class Alarm:
         self.top = max(self.top, surprise)
         if surprise < self.top / 2:
             self.settled = self.top
-        self.memory = max(self.memory, surprise)
+        self.memory = max(self.memory, min(surprise, caution.forgiven))
         return surprise / (surprise + needed)
 
     def as_json(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from math import ceil, sqrt
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from sentiment.ripple.baseline import HALF_LIFE, Baseline
 from sentiment.ripple.tails import Tail
@@ -34,8 +34,7 @@ _FIRST = 24
 _HOUR = 12
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """One window, now. `expected` is what `surprise` (nats) compares with; `usual` is the hour's own rate.
 
     `tops`: there are FEWEST, and more than in the busiest such window of the median day of the last two weeks.

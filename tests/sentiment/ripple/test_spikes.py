@@ -142,6 +142,12 @@ def test_the_same_wave_is_told_again_only_if_it_becomes_much_worse(detector: Det
     assert told[1:]
 
 
+def test_however_large_a_wave_was_another_is_told_in_the_next_week(detector: Detector) -> None:
+    wave, next_week = dict.fromkeys(range(150, 186), 1_000.0), dict.fromkeys(range(7 * DAY + 150, 7 * DAY + 156), 30.0)
+    told = alerts(feed(detector, day_with(wave | next_week, days=8)))
+    assert [spike.at.date() - LATER.date() for spike in told] == [timedelta(0), timedelta(days=7)]
+
+
 def test_a_wave_lasts_until_it_is_calm_again(detector: Detector) -> None:
     spikes = feed(detector, day_with(dict.fromkeys(range(150, 168), 30.0)))
     during = [spike for spike in spikes if spike.since]
