@@ -64,6 +64,8 @@ def _weigh(db: Session, clock: Clock, row: Case, members: Sequence[Notice]) -> N
     found = priority(after)
     detail = {"from": row.priority, "to": found.score}
     row.facts, row.priority, row.reasons = after.stored(), found.score, list(found.reasons)
+    kinds = [notice.kind_of(one, one.facts(clock.now(), direct=False)) for one in members]
+    row.kind, row.severity = min(kinds, key=notice.KINDS.index), found.severity
     audit.add(db, audit.Entry(clock.now(), ACTION, row.id, detail=detail))
 
 

@@ -53,6 +53,7 @@ def test_a_correction_changes_the_mention_everywhere_at_once(runtime: Runtime) -
     assert correct(runtime, row.mention_id, "sentiment", "positive") == {row.mention_id}
     after = case(runtime, row.id)
     assert after.priority < row.priority
+    assert (row.kind, after.kind) == ("complaint", "praise")
     assert not [reason for reason in after.reasons if "complaint" in reason or "negative" in reason]
     assert (after.version, after.state) == (row.version, "new")
     with runtime.db.read() as db:
