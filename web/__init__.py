@@ -12,6 +12,7 @@ from web import (
     auth,
     author,
     black_hole,
+    brand_approval_form,
     brand_reply_form,
     brands,
     case,
@@ -28,6 +29,7 @@ from web import (
     people,
     playbook,
     security,
+    sending,
     setup,
     shell,
     source_setup,
@@ -51,6 +53,7 @@ _PAGES = (
     writing,
     brands,
     brand_reply_form,
+    brand_approval_form,
     sources,
     source_setup,
     coverage,
@@ -61,6 +64,7 @@ _PAGES = (
     playbook,
     people,
     health,
+    sending,
     hooks,
 )
 
@@ -86,6 +90,7 @@ def create_app(runtime: Runtime) -> Flask:
     answering.init_app(app)
     writing.init_app(app)
     brand_reply_form.init_app(app)
+    brand_approval_form.init_app(app)
     labels.init_app(app)
     hooks.init_app(app, runtime.clock, csrf)
     for page in _PAGES:

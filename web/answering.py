@@ -41,7 +41,7 @@ def save_draft(case_id: int) -> ResponseReturnValue:
             row=inbox.load(db, [case_id])[0],
             whole=found,
             mention=found.case.mention,
-            account=case.account_of(found),
+            account=case.account_of(db, found),
             others=desk.typed_for(db, found.case, current.user_id()),
             chosen=case.chosen(),
         )

@@ -69,9 +69,9 @@ def act(case_id: int, verb: str) -> ResponseReturnValue:
     """Do one thing to the case; see web/case_actions.py. A text that came to nothing is kept as the person's draft."""
     action = case_actions.ACTIONS.get(verb) or abort(404)
     text, version = typed(), current.number(request.form, "version")
-    if verb in ("approve", "propose") and (unseen := _unseen(case_id, text or "")):
+    if verb in ("approve", "propose") and (warnings := _unseen(case_id, text or "")):
         _keep(case_id, text)
-        return _page(case_id, typed=text, unseen=unseen), 422
+        return _page(case_id, typed=text, warnings=warnings), 422
     try:
         with current.runtime().db.write() as db:
             asked = case_actions.Asked(
@@ -166,7 +166,7 @@ def _about(
     typed: str | None = None,
     taken: int | None = None,
     problem: str | None = None,
-    unseen: Sequence[Finding] = (),
+    warnings: Sequence[Finding] = (),
     told: Sequence[str] | None = None,
 ) -> Mapping[str, Any]:
     """All that the templates of a case need."""
@@ -180,7 +180,7 @@ def _about(
         "opened": found.case.id,
         "drafts": [(draft, *_signed(db, found.case, draft)) for draft in found.drafts],
         "problem": problem,
-        "unseen": unseen,
+        "warnings": warnings,
         "told": told,
         "can": {verb for verb, kind in cases.TRANSITIONS.items() if found.case.state in kind.states},
         "undo": _undo(found),
@@ -191,7 +191,7 @@ def _about(
         "others": desk.typed_for(db, found.case, user_id),
         "say": approving.say_of(db, found.case, user_id, text),
         "dismissals": DISMISSALS,
-        "account": account_of(found),
+        "account": account_of(db, found),
         "goes_out": _countdown(found, now),
         "longest_ahead": _local(found, now + cases.LATEST),
         "soonest": _local(found, now + timedelta(minutes=1)),
@@ -257,12 +257,9 @@ def _replier(found: Whole) -> type[Replier] | None:
     return load_replier(source.kind)
 
 
-def account_of(found: Whole) -> str:
+def account_of(db: Session, found: Whole) -> str:
     """As whom a reply by API goes out; empty where it does not."""
-    if _replier(found) is None:
-        return ""
-    with current.runtime().db.read() as db:
-        return as_whom(db, current.runtime(), found.case.mention)
+    return as_whom(db, current.runtime(), found.case.mention) if _replier(found) else ""
 
 
 def _longest(found: Whole) -> int | None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import migrations, setaside
-from core.tables import Switch
 from web import current
 from web.auth import needs, public
 from web.queries.health import health
@@ -18,7 +17,6 @@ from web.queries.health import health
 pages = Blueprint("health", __name__)
 log = logging.getLogger(__name__)
 
-_LONGEST_WHY = 300
 _DEAD_AFTER_SWEEPS = 4
 """A process that has not said that it is alive for so many sweeps is taken for dead."""
 
@@ -66,21 +64,4 @@ def try_again(set_aside_id: int) -> ResponseReturnValue:
     if stage:
         runtime.queue.nudge(stage)
     flash("It is tried again now." if stage else "Somebody has had it tried again already.")
-    return redirect(url_for("health.show"))
-
-
-@pages.post("/health/sending")
-@needs("admin", everywhere=True)
-def switch_sending() -> ResponseReturnValue:
-    """Stop all outgoing replies at once, or let them go again."""
-    runtime = current.runtime()
-    user = current.user()
-    stopped = request.form.get("stopped") == "1"
-    why = request.form.get("why", "").strip()[:_LONGEST_WHY] or (f"Stopped by {user.name}." if user else "")
-    with runtime.db.write() as db:
-        now = runtime.clock.now()
-        db.merge(Switch(name="sending", stopped=stopped, why=why if stopped else "", changed_at=now))
-    if not stopped:
-        runtime.queue.nudge("post")
-    flash("Nothing is sent from now on." if stopped else "Replies are being sent again.")
     return redirect(url_for("health.show"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,14 +12,13 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from sqlalchemy import select
-from waitress import create_server
-from waitress.wasyncore import close_all
 
 from core.runtime import Runtime
 from core.tables import Case, Forgetting, Gap, Reply, User
 from responder import post
 from tests.browser import browser as running_browser
 from tests.loopback import Answer, Asked, http
+from tests.web.serving import serving
 from tests.web.stories import add_case, add_source, add_user, case_of
 from web import create_app
 from web.setup import first_link
@@ -76,14 +74,8 @@ class Site:
 
 @pytest.fixture
 def site(sqlite_runtime: Runtime) -> Iterator[Site]:
-    server = create_server(create_app(sqlite_runtime), host="127.0.0.1", port=0, threads=4)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    yield Site(sqlite_runtime, f"http://127.0.0.1:{server.effective_port}")
-    server.task_dispatcher.shutdown()  # requests in hand end while their sockets are open
-    server.trigger.pull_trigger(lambda: close_all(server._map))  # in its own thread: nothing is closed under it
-    thread.join(10)
-    assert not thread.is_alive()
+    with serving(create_app(sqlite_runtime)) as address:
+        yield Site(sqlite_runtime, address)
 
 
 @dataclass

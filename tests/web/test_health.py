@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import text
+from flask import Flask
+from sqlalchemy import select, text
 
 from core import waiting
 from core.runtime import Runtime
 from core.setaside import set_aside
-from core.tables import Heartbeat, SetAside, Switch
+from core.tables import Audit, Heartbeat, SetAside, Switch
 from tests.web.stories import add_case
 from tests.web.visitor import Visitor, words
 from web import create_app
@@ -45,15 +46,28 @@ def test_what_was_set_aside_is_tried_again_on_a_persons_word(admin: Visitor) -> 
 
 
 def test_one_switch_stops_all_sending_and_every_page_says_so(admin: Visitor) -> None:
-    admin.post("/health/sending", {"stopped": "1", "why": "outage at <Altmoor>"})
+    admin.post("/sending", {"stopped": "1", "why": "outage at <Altmoor>"})
     with admin.runtime.db.read() as db:
         assert db.get_one(Switch, "sending").stopped
     assert "Nothing is being sent. outage at <Altmoor>" in words(admin.get("/playbook/"))
-    admin.post("/health/sending", {"stopped": "0"})
+    admin.post("/sending", {"stopped": "0"})
     with admin.runtime.db.read() as db:
         assert not db.get_one(Switch, "sending").stopped
     assert admin.runtime.queue.nudged == ["post"]  # type: ignore[attr-defined]
     assert "Nothing is being sent" not in words(admin.get("/playbook/"))
+    with admin.runtime.db.read() as db:
+        told = [(row.action, row.who, row.detail) for row in db.scalars(select(Audit).order_by(Audit.id))]
+    assert told == [("stop_sending", "Ada", {"why": "outage at <Altmoor>"}), ("start_sending", "Ada", {})]
+
+
+def test_an_approver_may_stop_sending_and_an_agent_may_not(app: Flask, agent: Visitor) -> None:
+    assert agent.post("/sending", {"stopped": "1"}).status_code == 403
+    assert "Pause sending" not in words(agent.get("/"))
+    approver = Visitor(app, agent.runtime).sign_in("approver", "Ada")
+    assert "Pause sending" in words(approver.get("/"))
+    assert approver.post("/sending", {"stopped": "1", "next": "/playbook/"}).location == "/playbook/"
+    assert "Stopped by Ada. Approved replies wait." in words(agent.get("/"))
+    assert "Start sending again" in words(approver.get("/"))
 
 
 def test_healthz_tells_a_watcher_nothing_but_that_all_is_well(runtime: Runtime) -> None:

@@ -57,12 +57,16 @@ GROUPS = {
     for group in (
         Group("todo", "To do", ("new", "drafted"), thanks=False),
         Group("thanks", "Praise", ("new", "drafted"), thanks=True),
+        Group("proposed", "Waits for approval", ("proposed",)),
         Group("trouble", "Failed or unsure", ("unsure", "failed")),
         Group("sending", "Waiting to send", ("approved", "sending")),
         Group("snoozed", "Snoozed", ("snoozed",)),
         Group("done", "Done", _DONE, recent=True),
         Group(
-            "all", "All", ("new", "drafted", "unsure", "failed", "approved", "sending", "snoozed", *_DONE), recent=True
+            "all",
+            "All",
+            ("new", "drafted", "proposed", "unsure", "failed", "approved", "sending", "snoozed", *_DONE),
+            recent=True,
         ),
     )
 }
