@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 SECONDS, TOTAL_SECONDS = 15.0, 20.0
 """For one answer, and for all that is asked at once: together well within the lease of the outbox."""
 MAX_SUBJECT, MOST_REFERENCES = 200, 20
-_ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
+_ADDRESS = re.compile(r"(?!.*=\?)[^\s@<>,;:\"()\[\]\\]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
 _NOBODY = re.compile(r"^(?:no-?_?reply|do-?_?not-?_?reply|mailer-daemon|postmaster)@", re.IGNORECASE)
 
 
@@ -140,14 +140,19 @@ class EmailReplier:
 
 
 def _subject(extra: Mapping[str, object]) -> str:
-    """Of the mail that is answered, on one line; whatever its author put into it, it cannot become another header."""
+    """Of the mail that is answered, on one line; whatever its author put into it, it cannot become another header.
+
+    The email package would decode what looks like an encoded word (RFC 2047), and may find the end of a line in it.
+    """
     said = re.sub(r"[\s\x00-\x1f\x7f\u2028\u2029]+", " ", str(extra.get("subject") or "")).strip()[:MAX_SUBJECT]
+    said = said.replace("=?", "= ?")
     return f"Re: {said}" if said else "Re: your message"
 
 
 def _id_of(native_id: str) -> str:
     """A Message-ID as headers have it; "" for what cannot be one."""
-    return f"<{native_id}>" if re.fullmatch(r"[!-;=?-~]{1,900}", native_id) and "@" in native_id else ""
+    good = re.fullmatch(r"[!-;=?-~]{1,900}", native_id) and "@" in native_id and "=?" not in native_id
+    return f"<{native_id}>" if good else ""
 
 
 def _texts(value: object) -> Sequence[str]:
