@@ -36,6 +36,8 @@ def _confirm(db: Session, clock: Clock, one: Mention) -> bool:
     reply = next((row for row in found if row.native_id == one.native_id), None)
     reply = reply or next((row for row in found if row.native_id is None and _is_it(row, one)), None)
     if reply is not None:
+        if reply.confirmed_at is None and reply.case.state in _UNDECIDED:
+            reply.error = f"{reply.error or 'nobody knew'}; but it has been heard on {one.platform}: it is there"
         reply.native_id, reply.url = one.native_id, reply.url or one.url
         reply.confirmed_at = reply.confirmed_at or clock.now()
         db.flush()

@@ -75,9 +75,12 @@ def test_a_reply_by_hand_is_seen_and_now_has_an_address(runtime: Runtime, clock:
 
 
 def test_one_of_which_nobody_knew_is_there(runtime: Runtime, clock: HeldClock, source_id: int) -> None:
-    reply_id = add_reply(runtime, "unsure", sending_at=clock.now())
-    hear_ours(runtime, source_id)
-    assert kept(runtime, reply_id).confirmed_at == clock.now()
+    reply_id = add_reply(runtime, "unsure", sending_at=clock.now(), error="timed out")
+    for _ in range(2):
+        hear_ours(runtime, source_id)
+    reply = kept(runtime, reply_id)
+    assert reply.confirmed_at == clock.now()
+    assert reply.error == "timed out; but it has been heard on x: it is there"
 
 
 def test_an_answer_that_did_not_go_out_from_here_is_in_the_history_once(

@@ -15,6 +15,7 @@ from core.clock import HeldClock
 from core.errors import GiveUp, RetryLater, Unsure
 from core.settings import Settings
 from core.types import Used
+from listener.source import Context, Knows, load
 from listener.sources.bluesky.reply import rkey
 from tests.listener.emulators import x as x_emulator
 from tests.loopback import Answer
@@ -181,6 +182,27 @@ def test_x_keys_of_another_account_publish_nothing(here: Place, clock: HeldClock
     with pytest.raises(GiveUp, match="the keys of @twitter, not of @acme"):
         here.replier(clock).send(here.outgoing(1, clock))
     assert here.writes == []
+
+
+@on("here", ["x"], indirect=True)
+@on(("signed_in", "said"), [("acme", "answer as @acme"), ("twitter", "answer: these are the keys of @twitter")])
+def test_x_testing_the_connection_tells_whose_keys_these_are(
+    here: Place, clock: HeldClock, signed_in: str, said: str
+) -> None:
+    here.site.signed_in = signed_in  # type: ignore[attr-defined]
+    source = load("x")(Context(here.settings, here.process, clock))
+    assert isinstance(source, Knows)
+    access = source.access()
+    source.close()
+    assert any(one.startswith(said) for one in (*access.may, *access.may_not))
+
+
+@on("here", ["youtube"], indirect=True)
+def test_youtube_testing_the_connection_tells_as_which_channel(here: Place, clock: HeldClock) -> None:
+    source = load("youtube")(Context(here.settings, here.process, clock))
+    assert isinstance(source, Knows)
+    assert source.access().account == "@acme"
+    source.close()
 
 
 @on("here", ["x"], indirect=True)

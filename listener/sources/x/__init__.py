@@ -153,6 +153,15 @@ class X:
         with suppress(GiveUp, KeyError):  # not every app may ask for it, and nothing depends on it
             usage = self._call("GET", "/2/usage/tweets").get("data") or {}
             may.append(f"read {usage['project_cap']} posts a month; {usage['project_usage']} were read")
+        if self._context.settings.get("reply_as"):
+            replier = XReplier(self._context, self._timeouts)
+            try:
+                replier.check()
+                may.append(f"answer as {replier.account()}")
+            except GiveUp as error:
+                may_not.append(f"answer: {error}")
+            finally:
+                replier.close()
         may_not += [f"look for {text[:80]!r}: {reason}" for text, reason in self._unheard.items()]
         return Access(", ".join(f"@{name}" for name in names), tuple(may), tuple(may_not))
 

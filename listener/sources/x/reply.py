@@ -95,7 +95,7 @@ class XReplier:
 
     def send(self, reply: Outgoing) -> Receipt:
         """One post."""
-        self._know_ourselves()
+        self.check()
         answered = str(reply.extra.get("latest_id") or reply.mention_id)
         still_time(reply, self._clock.now())
         try:
@@ -108,7 +108,7 @@ class XReplier:
 
     def find(self, reply: Outgoing) -> Receipt | None:
         """Look among our own newest posts for one that answers the post and says the same."""
-        self._know_ourselves()
+        self.check()
         began, now = reply.began_at or self._clock.now(), self._clock.now()
         asked = {"max_results": READ, "start_time": f"{began - _EARLIER:%Y-%m-%dT%H:%M:%SZ}"}
         fields = ["created_at", "note_tweet", "referenced_tweets"]
@@ -128,17 +128,8 @@ class XReplier:
             raise Unsure("the account posted so much since that one page does not show it all")
         return found
 
-    def used(self) -> Used:
-        """What X bills."""
-        spent, self._spent = self._spent, {}
-        return Used(spent=spent)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.session.close()
-
-    def _know_ourselves(self) -> None:
-        """Ask, once, whose keys these are."""
+    def check(self) -> None:
+        """Ask, once, whose keys these are. Raises GiveUp when they are another's than they should be."""
         if self._own_id:
             return
         found = json_of(self._client.get_me(user_auth=True)).get("data") or {}
@@ -147,6 +138,15 @@ class XReplier:
         if name.casefold() != self._handle.casefold():
             raise GiveUp(f"these are the keys of @{name}, not of @{self._handle}: mend the settings of the source")
         self._own_id = str(found["id"])
+
+    def used(self) -> Used:
+        """What X bills."""
+        spent, self._spent = self._spent, {}
+        return Used(spent=spent)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.session.close()
 
     def _receipt(self, post: Mapping[str, Any]) -> Receipt:
         self._count("post_with_link" if "https://t.co/" in str(post.get("text") or "") else "post")

@@ -118,8 +118,8 @@ class YouTube:
         "Under “APIs & Services”, “Library”, look for “YouTube Data API v3” and choose “Enable”.",
         "Under “APIs & Services”, “Credentials”, choose “Create credentials”, “API key”, and restrict it to that API.",
         "Copy the key into this form.",
-        "To answer from here: make an OAuth client there as well, of the kind “Desktop app”, and let your channel's "
-        "owner sign in to it with the scope https://www.googleapis.com/auth/youtube.force-ssl, for a refresh token.",
+        "To answer from here: make an OAuth client there as well, of the kind “Desktop app”, and let the owner of "
+        "your channel sign in to it with the scope youtube.force-ssl, for a refresh token.",
     )
     poll_seconds: ClassVar[float] = 60
     silent_seconds: ClassVar[float | None] = None
