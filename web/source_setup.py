@@ -15,6 +15,7 @@ from core.types import Access
 from listener.settings import renew, whole
 from listener.source import Source as Kind
 from listener.source import kinds, load
+from responder.permission import refresh_open
 from web import connection, current, source_form
 from web.auth import needs
 from web.connection import Answer
@@ -73,6 +74,7 @@ def change(source_id: int) -> ResponseReturnValue:
         given = source_form.read(db, runtime, _kind(row), request.form, current.rights(), row)
         if not given.errors:
             source_form.change(runtime, row, given, _carried(given))
+            refresh_open(db, runtime.settings, row.kind)
     if given.errors:
         return _form(_kind(row), row, request.form, given), 422
     flash(f"{given.name} is saved, and goes on where it was." if row.active else f"{given.name} is saved. It is off.")
@@ -96,6 +98,7 @@ def test(source_id: int) -> ResponseReturnValue:
             if known.credentials == row.credentials:
                 known.account, known.expires_at = answer.access.account, answer.access.expires_at
                 renew(runtime.settings, known, answer.access.credentials)
+                refresh_open(db, runtime.settings, known.kind)
     if current.wants_fragment():
         return render_template("sources/_tested.html", answer=answer)
     return page_of(source_id, answer=answer)

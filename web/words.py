@@ -32,6 +32,7 @@ _OTHER_ACTIONS = {
     "link_issue": "linked it to a known issue",
     "unlink_issue": "took it off a known issue",
     "see": "looked at it",
+    "answered_there": "heard an answer of yours that did not go out from here",
     "begin": "began to answer",
     "write": "had the writer suggest",
 }
