@@ -6,13 +6,14 @@ One batch:
 2. Leave out what is probably not about the brand: it is kept apart, where a person can bring it back
    (sentiment/relevance.py). What speaks to us, or answers us, is always about us.
 3. Suggest replies to those that need a person (notice.needs_person).
-4. In one transaction decide for each: it joins the open case of its author or its thread, or it becomes a case of
-   its own, or nothing. Cases, drafts and the list of what still waits change together.
+4. In one transaction decide for each: it joins the open case of its author or its thread, or the one in which we
+   answered its author, or it becomes a case of its own, or nothing. Cases, drafts and the list of what still waits change together.
 
 What belongs to a case already was judged again: the case's priority is found anew (responder/judged_again.py).
 
-What joins raises the case's priority and wakes it if it is snoozed. What an author writes after our reply is a new
-case. A snoozed case comes back through the same stage: it waits here, due when the snooze ends.
+What joins raises the case's priority and wakes it if it is snoozed. What an author asks after our reply brings the
+case back, due anew; a kind word only joins it. A snoozed case comes back through the same stage: it waits here, due
+when the snooze ends.
 
 A mention that cannot be decided is set aside alone; a suggestion that fails is only logged, because a case without
 one is better than none.
@@ -45,6 +46,7 @@ from responder.judged_again import look_again
 from responder.notice import Notice
 from responder.permission import Dealings, dealings
 from responder.suggestions import drafter_of, with_suggestions
+from responder.teams import assign
 from sentiment import judge, relevance
 from sentiment.relevance import UNLIKELY, Filters
 
@@ -88,6 +90,7 @@ def open_cases(runtime: Runtime, drafter: Drafter, limit: int = BATCH, filters: 
             done = _finished(db, ours, {one.id for one in notices})
             waiting.done(db, STAGE, done)
             _wake(db, clock, done)
+            assign(db, clock, done)
             for mention_id, error in failures.items():
                 set_aside(db, clock, STAGE, "mention", mention_id, error)
     if failures:

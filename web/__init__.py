@@ -16,6 +16,8 @@ from web import (
     brand_reply_form,
     brands,
     case,
+    case_notes,
+    case_team,
     coverage,
     current,
     deletions,
@@ -26,6 +28,7 @@ from web import (
     inbox,
     known_issues,
     labels,
+    notifications,
     people,
     playbook,
     security,
@@ -34,6 +37,7 @@ from web import (
     shell,
     source_setup,
     sources,
+    teams,
     unlikely,
     writing,
 )
@@ -51,6 +55,10 @@ _PAGES = (
     case,
     answering,
     writing,
+    case_notes,
+    case_team,
+    notifications,
+    teams,
     brands,
     brand_reply_form,
     brand_approval_form,
@@ -89,9 +97,9 @@ def create_app(runtime: Runtime) -> Flask:
     coverage.init_app(app)
     answering.init_app(app)
     writing.init_app(app)
+    labels.init_app(app)
     brand_reply_form.init_app(app)
     brand_approval_form.init_app(app)
-    labels.init_app(app)
     hooks.init_app(app, runtime.clock, csrf)
     for page in _PAGES:
         app.register_blueprint(page.pages)

@@ -22,6 +22,7 @@ from sqlalchemy import exists, select, update
 
 from core.clock import Clock
 from core.tables import User
+from responder import teams
 from web import current, of_brand, password
 from web.throttle import Throttle
 from web.user import SignedIn, of_session, signed_in
@@ -190,6 +191,28 @@ def change_password() -> ResponseReturnValue:
         password.give(row, hashed)
     enter(row)
     flash("Your password is changed. Everywhere else you are signed out.")
+    return redirect(url_for("auth.account"))
+
+
+@pages.post("/account/away")
+@needs("none")
+def set_away() -> ResponseReturnValue:
+    """Be given no cases for a while, or again; those that one has stay."""
+    away = request.form.get("away") == "1"
+    with current.runtime().db.write() as db:
+        db.execute(update(User).where(User.id == current.user_id()).values(away=away))
+    flash("You are away: no case is given to you." if away else "You are back: cases may be given to you.")
+    return redirect(url_for("auth.account"))
+
+
+@pages.post("/account/hand-on")
+@needs("none")
+def hand_on() -> ResponseReturnValue:
+    """Let one's teams give to others what one has not touched."""
+    with current.runtime().db.write() as db:
+        asking = current.user_id()
+        count = teams.assign_again(db, current.runtime().clock, asking, asking, "their owner is away")
+    flash(f"{count} {'case was' if count == 1 else 'cases were'} handed on.")
     return redirect(url_for("auth.account"))
 
 

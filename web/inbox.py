@@ -10,16 +10,18 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from core.tables import Brand, Case, Source
+from core.tables import Brand, Case, Source, Team, TeamMember
 from core.types import SENTIMENTS, UNSUPPORTED
+from responder import notes
 from web import current
 from web.queries import facets, inbox, unlikely
 from web.queries.inbox import GROUPS, Wanted
 
 pages = Blueprint("inbox", __name__)
 
-FILTERS = ("state", "brand", "platform", "sentiment", "mine", "text")
+FILTERS = ("state", "brand", "platform", "sentiment", "mine", "team", "unowned", "named", "tag", "text")
 _LONGEST_SEARCH = 200
+_MOST_TEAMS = 20
 
 
 @pages.get("/")
@@ -60,6 +62,8 @@ def listing(db: Session, args: Mapping[str, str]) -> dict[str, Any]:
         "unlikely": unlikely.count(db, current.rights()),
         "shares": facets.shares(db, want.group, current.rights()),
         "brands": db.scalars(select(Brand).where(current.rights().brands(Brand.id)).order_by(Brand.name)).all(),
+        "teams": _teams(db),
+        "tags": facets.tags(db, current.rights()),
         "platforms": facets.platforms(db),
         "sentiments": (*SENTIMENTS, UNSUPPORTED),
         "waiting_for": None if page.rows or want.narrowed else _next_step(db),
@@ -77,12 +81,23 @@ def wanted(args: Mapping[str, str]) -> Wanted:
         args.get("sentiment", ""),
         args.get("text", "").strip()[:_LONGEST_SEARCH],
         user.id if user and args.get("mine") else None,
+        current.number(args, "team") or None,
+        bool(args.get("unowned")),
+        user.id if user and args.get("named") else None,
+        notes.folded(args.get("tag", "")),
     )
 
 
 def chosen(args: Mapping[str, str]) -> dict[str, Any]:
     """The filters in an address, to be carried from page to page."""
     return {name: args[name] for name in FILTERS if args.get(name)}
+
+
+def _teams(db: Session) -> list[tuple[int, str]]:
+    """The queues of teams: one's own first."""
+    own = exists().where(TeamMember.team_id == Team.id, TeamMember.user_id == current.user_id())
+    seen = select(Team.id, Team.name).where(current.rights().brands(Team.brand_id))
+    return [(row.id, row.name) for row in db.execute(seen.order_by(own.desc(), Team.name).limit(_MOST_TEAMS))]
 
 
 def _next_step(db: Session) -> str:

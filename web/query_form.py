@@ -126,6 +126,12 @@ def _errors(
     return errors
 
 
+def problem(db: Session, brand: Brand, text: str) -> str:
+    """Why a query of this brand cannot be read; empty if it can."""
+    found = _parsed(text, lists_of(db, brand.id))
+    return found.message if isinstance(found, Wrong) else ""
+
+
 def _parsed(text: str, lists: Lists) -> Parsed | Wrong:
     try:
         return parse(text, lists)

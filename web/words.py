@@ -34,6 +34,14 @@ _OTHER_ACTIONS = {
     "see": "looked at it",
     "answered_there": "heard an answer of yours that did not go out from here",
     "begin": "began to answer",
+    "assign": "gave it to a team",
+    "hand_over": "handed it over",
+    "hand_on": "handed it on",
+    "next": "was given it as the next case",
+    "note": "wrote a note",
+    "unnote": "removed a note",
+    "tag": "put a tag on it",
+    "untag": "took a tag off it",
     "write": "had the writer suggest",
 }
 _PLATFORMS = {"x": "X", "hackernews": "Hacker News", "youtube": "YouTube"}

@@ -24,7 +24,7 @@ from web.auth import needed_role
 WEB = Path(__file__).parents[2] / "web"
 SIGNED = {"/hooks/1"}
 """Where a signature counts, and neither a session nor a form's token (tests/web/test_hooks.py)."""
-OWN = {"/account/password": {422}, "/account/away": {302}, "/notifications/seen": {302}}
+OWN = {"/account/password": {422}, "/account/away": {302}, "/account/hand-on": {302}}
 """Forms about the person who sends them."""
 FOR_STRANGERS = {"/login", "/healthz", "/theme", "/setup/x", "/join/x"} | SIGNED
 

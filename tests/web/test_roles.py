@@ -18,7 +18,7 @@ from core.db import Database
 from core.roles import Rights
 from core.runtime import Runtime
 from core.settings import Settings
-from core.tables import NO_ROLE, ROLES, Brand, Gap, Match, Mention, Note, PlaybookEntry, Query, Team, User
+from core.tables import NO_ROLE, ROLES, Brand, Gap, KnownIssue, Match, Mention, Note, PlaybookEntry, Query, Team, User
 from tests.conftest import NudgeList
 from tests.web.stories import add_brand, add_case, add_source, add_user
 from tests.web.visitor import Visitor, words
@@ -79,6 +79,7 @@ def _fill(runtime: Runtime, name: str) -> None:
                 Gap(source_id=source_id, start=now, end=now, reason=f"gap of {name}"),
                 Team(brand_id=brand_id, name=f"team of {name}", created_at=now),
                 Note(case_id=case_id, text=f"note of {name}", at=now),
+                KnownIssue(brand_id=brand_id, name=f"issue of {name}", opened_at=now),
             )
         )
 
@@ -90,8 +91,8 @@ def _address(runtime: Runtime, app: Flask, rule: Rule, name: str) -> str:
         values: dict[str, object] = {"slug": brand.slug, "brand_id": brand.id}
         for argument, row in (("entry_id", PlaybookEntry), ("query_id", Query), ("team_id", Team)):
             values[argument] = db.scalars(select(row.id).where(row.brand_id == brand.id)).first()  # type: ignore[attr-defined]
-    numbered = dict.fromkeys(("case_id", "source_id", "gap_id", "note_id", "mention_id"), 1 if name == THEIRS else 2)
-    values |= numbered | {"user_id": 1, "kind": "feed", "verb": "claim", "token": "x"}
+    values |= {one: 1 if name == THEIRS else 2 for one in WAYS if one not in values} | {"mention_id": values["brand_id"]}
+    values |= {"user_id": 1, "kind": "feed", "verb": "claim", "token": "x", "reply_id": 1}
     return app.url_map.bind("").build(rule.endpoint, {one: values[one] for one in rule.arguments}, method=_method(rule))
 
 

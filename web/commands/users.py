@@ -146,7 +146,7 @@ def _brands(db: Session, slugs: Sequence[str]) -> list[Brand]:
 
 def _told(db: Session, row: User) -> dict[str, object]:
     own = select(Brand.slug, Membership.role).join(Membership, Membership.brand_id == Brand.id)
-    brands = dict(db.execute(own.where(Membership.user_id == row.id).order_by(Brand.slug)).tuples().all())
+    brands = dict(db.execute(own.where(Membership.user_id == row.id).order_by(Brand.slug)).all())
     return {"name": row.name, "role": row.role, "brands": brands}
 
 

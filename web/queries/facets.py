@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.roles import Rights
-from core.tables import Brand, Case, Mention, Verdict
+from core.tables import Brand, Case, CaseTag, Mention, Verdict
 from web.queries.inbox import GROUPS, Group, Rows, Wanted, is_latest, looked_into
 from web.words import MOST_COUNTED
+
+_TAGS = 15
 
 
 def counts(db: Session, rights: Rights) -> dict[str, int]:
@@ -22,7 +24,7 @@ def counts(db: Session, rights: Rights) -> dict[str, int]:
 def newer(db: Session, wanted: Wanted, newest: int) -> int:
     """How many wanted cases were opened after the case `newest`; counting ends at MOST_COUNTED."""
     fresh = select(Case.id).where(Case.id > newest, Case.state.in_(wanted.group.states)).order_by(Case.id)
-    fresh = fresh.where(wanted.rights.brands(Case.brand_id), wanted.group.kinds)
+    fresh = fresh.where(*wanted.of_case)
     if wanted.brand:
         fresh = fresh.join(Brand, Brand.id == Case.brand_id).where(Brand.slug == wanted.brand)
     if wanted.owner:
@@ -41,6 +43,12 @@ def platforms(db: Session) -> list[str]:
     while following := db.scalar(select(func.min(Mention.platform)).where(Mention.platform > (found or [""])[-1])):
         found.append(following)
     return found
+
+
+def tags(db: Session, rights: Rights) -> Sequence[str]:
+    """The tags that are on most cases of the brands one may see."""
+    used = select(CaseTag.tag).join(Case, Case.id == CaseTag.case_id).where(rights.brands(Case.brand_id))
+    return db.scalars(used.group_by(CaseTag.tag).order_by(func.count().desc(), CaseTag.tag).limit(_TAGS)).all()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal,
 from sqlalchemy.orm import Session, aliased
 
 from core.roles import Rights
-from core.tables import Author, Brand, Case, Mention, User, Verdict
+from core.tables import Author, Brand, Case, CaseTag, Mention, Notification, User, Verdict
 from core.tables.row import UtcDateTime
 
 PAGE = 50
@@ -74,7 +74,10 @@ GROUPS = {
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a person wants to see, of what they may. Empty means everything; `owner` is a user's id."""
+    """What a person wants to see, of what they may. Empty means everything.
+
+    Queues: `owner` is a user's id, `team` a team's, `unowned` what is nobody's, `named` a user whom a note names.
+    """
 
     rights: Rights
     group: Group = GROUPS["todo"]
@@ -83,11 +86,31 @@ class Wanted:
     sentiment: str = ""
     text: str = ""
     owner: int | None = None
+    team: int | None = None
+    unowned: bool = False
+    named: int | None = None
+    tag: str = ""
 
     @property
     def narrowed(self) -> bool:
         """Whether anything but the group was chosen."""
-        return bool(self.brand or self.platform or self.sentiment or self.text or self.owner)
+        queue = self.owner or self.team or self.unowned or self.named
+        return bool(self.brand or self.platform or self.sentiment or self.text or queue or self.tag)
+
+    @property
+    def of_case(self) -> list[ColumnElement[bool]]:
+        """The conditions on cases themselves that are no state, brand or owner."""
+        found = [self.rights.brands(Case.brand_id), self.group.kinds]
+        if self.team:
+            found.append(Case.team_id == self.team)
+        if self.unowned:
+            found.append(Case.owner_id.is_(None))
+        if self.named:
+            named = select(Notification.case_id).where(Notification.user_id == self.named)
+            found.append(Case.id.in_(named.where(Notification.kind == "mentioned")))
+        if self.tag:
+            found.append(Case.id.in_(select(CaseTag.case_id).where(CaseTag.tag == self.tag)))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +274,7 @@ def _after(query: Rows, order: _Order, after: _Key | None) -> Rows:
 
 def _indexed(query: Rows, wanted: Wanted, state: str) -> Rows:
     """The conditions on cases themselves."""
-    query = query.where(Case.state == state, wanted.rights.brands(Case.brand_id), wanted.group.kinds)
+    query = query.where(Case.state == state, *wanted.of_case)
     if wanted.brand:
         query = query.where(Case.brand_id == select(Brand.id).where(Brand.slug == wanted.brand).scalar_subquery())
     if wanted.owner:

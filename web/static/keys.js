@@ -41,9 +41,10 @@
     if (found.matches("summary")) {
       const details = found.parentElement;
       details.open = !details.open;
-      if (details.open) details.querySelector("form button, input:not([type=hidden])")?.focus();
+      if (details.open) details.querySelector("form button, select, input:not([type=hidden])")?.focus();
       if (details.open) details.querySelector("input[type=radio]:checked")?.focus();
-    } else found.click();
+    } else if (found.matches("textarea")) found.focus();
+    else found.click();
     return true;
   };
 
@@ -78,6 +79,7 @@
     k: () => step(-1),
     o: open,
     a: () => inCase(answer),
+    n: () => document.querySelector("[data-next]")?.click(),
     z: () => inCase(() => press("z") || press("u")),
     "/": () => document.getElementById("search")?.focus(),
     "?": () => document.getElementById("keys")?.showModal(),
