@@ -10,8 +10,10 @@ before a holiday runs to its end. A brand without hours is always open, save on 
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,8 +28,13 @@ _DAY = timedelta(days=1)
 _LONGEST_WAIT = timedelta(days=400)
 """Hours that open less than this often are a mistake."""
 
+_MOST_KNOWN = 5_000
+
 Span = tuple[timedelta, timedelta]
 """From and to, as time since the day's midnight; what runs into the next day ends after 24 hours."""
+
+Moments = tuple[datetime, datetime]
+"""From and to, in UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,7 @@ class OpenHours:
     spans: Mapping[int, Sequence[Span]] | None
     zone: ZoneInfo
     closed: ClosedDays
+    _known: dict[date, Sequence[Moments]] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def read(cls, hours: Mapping[str, Any], timezone: str, holidays: Mapping[str, Any] | None = None) -> OpenHours:
@@ -46,7 +54,7 @@ class OpenHours:
         closed, no hours at all mean always open, an end before the beginning is on the next day, "24:00" is midnight.
         Raises BadInput that names what cannot be read.
         """
-        return cls(_read(hours) if hours else None, _zone(timezone), closed_days.read(holidays or {}))
+        return _open_hours(json.dumps(dict(hours)), timezone, json.dumps(dict(holidays or {})))
 
     def after(self, moment: datetime, minutes: float) -> datetime:
         """The moment at which `minutes` of open time have passed since `moment`."""
@@ -71,20 +79,34 @@ class OpenHours:
         day = moment.astimezone(self.zone).date() - _DAY  # last night's hours may still run
         last, open_until = day + longest, moment
         while day < last:
-            for opens, closes in self._of(day):
-                begins, ends = (
-                    max(_moment(day, opens, self.zone), open_until),
-                    _moment(day, closes, self.zone, ends=True),
-                )
+            for opens, ends in self._of(day):
+                begins = max(opens, open_until)
                 if begins < ends:
                     yield begins, ends
                     open_until = ends
             day += _DAY
 
-    def _of(self, day: date) -> Sequence[Span]:
+    def _of(self, day: date) -> Sequence[Moments]:
+        """The spans that begin on a day, as moments. Worked out once: every case of a day asks for the same few."""
+        found = self._known.get(day)
+        if found is None:
+            if len(self._known) > _MOST_KNOWN:
+                self._known.clear()
+            found = self._known[day] = self._worked_out(day)
+        return found
+
+    def _worked_out(self, day: date) -> Sequence[Moments]:
         if day in self.closed:
             return ()
-        return ((timedelta(0), _DAY),) if self.spans is None else self.spans.get(day.weekday(), ())
+        spans = ((timedelta(0), _DAY),) if self.spans is None else self.spans.get(day.weekday(), ())
+        return [(_moment(day, opens, self.zone), _moment(day, closes, self.zone, ends=True)) for opens, closes in spans]
+
+
+@functools.lru_cache(maxsize=100)
+def _open_hours(hours: str, timezone: str, holidays: str) -> OpenHours:
+    """The hours of a brand, from what its columns hold as JSON; brands are few, and their cases many."""
+    spans = json.loads(hours)
+    return OpenHours(_read(spans) if spans else None, _zone(timezone), closed_days.read(json.loads(holidays)))
 
 
 def _zone(name: str) -> ZoneInfo:
