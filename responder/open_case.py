@@ -7,7 +7,8 @@ One batch:
    (sentiment/relevance.py). What speaks to us, or answers us, is always about us.
 3. Suggest replies to those that need a person (notice.needs_person).
 4. In one transaction decide for each: it joins the open case of its author or its thread, or the one in which we
-   answered its author, or it becomes a case of its own, or nothing. Cases, drafts and the list of what still waits change together.
+   answered its author, or it becomes a case of its own, or nothing. Cases, drafts and the list of what still waits
+   change together.
 
 What belongs to a case already was judged again: the case's priority is found anew (responder/judged_again.py).
 
