@@ -2,7 +2,8 @@
 
 Each save names the `base` it was typed on: the version of the person's text that their window had seen. Where that is
 no longer the newest (another window, another browser), the newest words win, and those they replace are `kept` beside
-them and shown. So nothing that anybody typed is lost: not by a take-over, a restart, a second tab, or a decision.
+them and shown; so is what a person replaced as a whole. So nothing that anybody typed is lost: not by a take-over, a
+restart, a second tab, a draft that was taken into the box, or a decision.
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ from core.tables import Case, Draft
 from responder.holding import LEASE, hold
 from responder.states import TRANSITIONS, held_by, refusal
 
+_FEW_WORDS = 3
+"""Fewer words than these are typed again as soon as they are missed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What became of a save: the person's text as it stands, the one that it replaced unseen, and who holds the case.
+    """What became of a save: the person's text as it stands, what it replaced if that is kept, and who holds the case.
 
     `holder_id` is somebody else who holds it; None where the person themselves does, or nobody.
     """
@@ -99,19 +103,36 @@ def _write(
         return row, None
     kept = None
     if row.version != base and row.text.strip() and not text.startswith(row.text.rstrip()):
-        kept = _keep(db, row)
+        kept = _keep(db, row, "typed in another window")
+    elif _replaced(row.text, text):
+        kept = _keep(db, row, "replaced")
     if row.text != text:
         row.text, row.created_at, row.version = text, now, row.version + 1
     db.flush()
     return row, kept
 
 
-def _keep(db: Session, row: Draft) -> Draft:
+def _replaced(before: str, after: str) -> bool:
+    """Whether little is left of a text of some length: what both begin and end with is less than half of it."""
+    if len(before.split()) < _FEW_WORDS:
+        return False
+    begin = _alike(before, after)
+    end = _alike(before[begin:][::-1], after[begin:][::-1])
+    return begin + end < len(before.strip()) / 2
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two texts have in common from their beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (left, right) in pairs if left != right), min(len(one), len(other)))
+
+
+def _keep(db: Session, row: Draft, why: str) -> Draft:
     """A copy of a text that is about to be replaced; one is enough."""
     same = (Draft.case_id == row.case_id, Draft.origin == "kept", Draft.user_id == row.user_id, Draft.text == row.text)
     known = db.scalars(select(Draft).where(*same)).first()
     if known is None:
         known = Draft(case_id=row.case_id, origin="kept", user_id=row.user_id, text=row.text, why="")
         db.add(known)
-    known.why, known.created_at = "typed in another window", row.created_at
+    known.why, known.created_at = why, row.created_at
     return known

@@ -59,6 +59,14 @@ def test_a_save_whose_answer_was_lost_is_no_second_window(sqlite_runtime: Runtim
     assert save(sqlite_runtime, one.id, ana, "Dear Ann", 0).kept is None
 
 
+def test_a_text_that_is_replaced_as_a_whole_is_kept_and_one_that_is_edited_is_not(sqlite_runtime: Runtime) -> None:
+    one, ana = add_case(sqlite_runtime), add_user(sqlite_runtime)
+    edits = ["Dear Ann, we look for it", "Dear Ann, we look for it today", "Hi!", "Hi! Which order is it?", ""]
+    for base, text in enumerate(edits):
+        save(sqlite_runtime, one.id, ana, text, base)
+    assert texts(sqlite_runtime, ana) == {"person": [""], "kept": [edits[1], edits[3]]}
+
+
 def test_what_is_typed_is_kept_whatever_became_of_the_case(sqlite_runtime: Runtime, clock: HeldClock) -> None:
     runtime, one = sqlite_runtime, add_case(sqlite_runtime)
     ana, ben = add_user(runtime, "Ana"), add_user(runtime, "Ben")
