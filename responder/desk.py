@@ -22,6 +22,7 @@ from responder.notice import KINDS, BrandRules, Notice, kind_of, positive
 from responder.outcome import Mood, compare
 from responder.states import ANSWERED_STATES, OPEN_STATES
 from responder.triage import MOST_COUNTED, Facts
+from sentiment.corrections import PEOPLE
 
 MEMORY = timedelta(days=14)
 """How far back earlier messages without an answer count, and for how long a word after our reply answers it."""
@@ -313,6 +314,9 @@ def _earlier(db: Session, mention_ids: Sequence[int], since: datetime) -> dict[t
         .scalar_subquery()
     )
     unfriendly = exists().where(Verdict.mention_id == before.id, Verdict.sentiment != "positive")
+    kind_after_all = exists().where(
+        Verdict.mention_id == before.id, Verdict.sentiment == "positive", Verdict.model == PEOPLE
+    )
     written = (
         select(before.id)
         .join(matched, matched.mention_id == before.id)
@@ -324,6 +328,7 @@ def _earlier(db: Session, mention_ids: Sequence[int], since: datetime) -> dict[t
             before.created_at > func.coalesce(answered, literal(since, UtcDateTime())),
             before.deleted_at.is_(None),
             unfriendly,
+            ~kind_after_all,
         )
         .limit(MOST_COUNTED)
         .correlate(Mention, match)

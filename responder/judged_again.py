@@ -1,14 +1,15 @@
 """What a case is worth once its mentions are judged otherwise: by a person, a rule of the brand, or a newer model.
 
 Only what the verdicts say is found anew; how long and how often the author was left alone stays as it was. State and
-version stay too: nothing that a person is about to decide becomes wrong by it. A case in which nothing changes is not
-touched.
+version stay too: nothing that a person is about to decide becomes wrong by it. What is found to be more severe is due
+sooner; nothing is ever due later. A case in which nothing changes is not touched.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import reduce
 
 from sqlalchemy import select
@@ -17,8 +18,10 @@ from sqlalchemy.orm import Session
 from core import audit
 from core.clock import Clock
 from core.tables import Case, CaseMention
+from responder import clock as case_clock
 from responder import notice
-from responder.notice import Notice
+from responder.clock import SEVERITIES, Times
+from responder.notice import KINDS, Notice, kind_of
 from responder.triage import Facts, priority
 
 ACTION = "judged_again"
@@ -28,7 +31,7 @@ _JUDGED = ("complaint", "complaint_score", "negative", "anger", "unread")
 
 
 def look_again(db: Session, clock: Clock, mention_ids: Collection[int]) -> set[int]:
-    """Find priority and reasons of the cases of these mentions anew; gives which of the mentions are in a case."""
+    """Find kind, priority and reasons of the cases of these mentions anew; gives which of them are in a case."""
     mine = select(CaseMention.mention_id, CaseMention.case_id).where(CaseMention.mention_id.in_(mention_ids))
     cased: dict[int, int] = dict(db.execute(mine).all())
     if not cased:
@@ -56,20 +59,34 @@ def _members(db: Session, case_ids: Sequence[int]) -> Mapping[int, Sequence[Noti
 def _weigh(db: Session, clock: Clock, row: Case, members: Sequence[Notice]) -> None:
     if not members:
         return
-    judged = reduce(Facts.joined, _told(clock, row, members))
+    told = _told(clock, row, members)
     before = Facts.restored(row.facts)
+    judged = reduce(Facts.joined, told.values())
     after = replace(before, **{name: getattr(judged, name) for name in _JUDGED})
-    if after == before:
+    kind = min((kind_of(one, told[one.id]) for one in members if one.id in told), key=KINDS.index)
+    if (after, kind) == (before, row.kind):
         return
     found = priority(after)
     detail = {"from": row.priority, "to": found.score}
-    row.facts, row.priority, row.reasons = after.stored(), found.score, list(found.reasons)
-    kinds = [notice.kind_of(one, one.facts(clock.now(), direct=False)) for one in members]
-    row.kind, row.severity = min(kinds, key=notice.KINDS.index), found.severity
+    if SEVERITIES.index(found.severity) < SEVERITIES.index(row.severity):
+        _hasten(row, found.severity, min(one.created_at for one in members if one.id in told))
+    row.facts, row.kind, row.severity = after.stored(), kind, found.severity
+    row.priority, row.reasons = found.score, list(found.reasons)
+    db.flush()
+    case_clock.watch(db, clock, [row])
     audit.add(db, audit.Entry(clock.now(), ACTION, row.id, detail=detail))
 
 
-def _told(clock: Clock, row: Case, members: Sequence[Notice]) -> list[Facts]:
+def _hasten(row: Case, severity: str, since: datetime) -> None:
+    """What is more severe than was thought is due sooner."""
+    sooner = case_clock.times(row.brand, severity, since)
+    if row.due_at is not None:
+        sooner = Times(row.due_at, row.warn_at or row.due_at, row.resolve_due_at, row.resolve_warn_at).sooner(sooner)
+    for name, moment in sooner.stored().items():
+        setattr(row, name, moment)
+
+
+def _told(clock: Clock, row: Case, members: Sequence[Notice]) -> dict[int, Facts]:
     """The facts of each mention; a kind word that joined adds nothing, as when it came (responder/desk.py)."""
     direct = {one.id: one.addressee()[1] for one in members}
     counting = [
@@ -77,4 +94,4 @@ def _told(clock: Clock, row: Case, members: Sequence[Notice]) -> list[Facts]:
         for one in members
         if one.id == row.mention_id or notice.needs_person(one, direct=direct[one.id]) or not notice.positive(one)
     ]
-    return [one.facts(clock.now(), direct=direct[one.id]) for one in counting or members]
+    return {one.id: one.facts(clock.now(), direct=direct[one.id]) for one in counting or members}

@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 from core.clock import Clock
 from core.db import insert
 from core.tables import Case, Mention, Relevance
+from sentiment.fence import FORBIDDEN
 
 UNLIKELY = 0.2
 """A mention that scores less is probably not about the brand."""
@@ -124,11 +125,13 @@ def store(db: Session, scores: Mapping[tuple[int, int], float]) -> None:
 
 
 def examples(db: Session, brand_id: int) -> Examples:
-    """What there is to learn from."""
+    """What there is to learn from, none of it from platforms that forbid that (sentiment/fence.py)."""
     said = select(Mention.text, Mention.id).join(Relevance, Relevance.mention_id == Mention.id)
-    said = said.where(Relevance.brand_id == brand_id, Mention.deleted_at.is_(None)).order_by(Relevance.said_at.desc())
+    allowed = Mention.platform.not_in(FORBIDDEN)
+    said = said.where(Relevance.brand_id == brand_id, Mention.deleted_at.is_(None), allowed)
+    said = said.order_by(Relevance.said_at.desc())
     cases = select(Mention.text, Mention.id).join(Case, Case.mention_id == Mention.id)
-    cases = cases.where(Case.brand_id == brand_id, Mention.deleted_at.is_(None)).order_by(Case.id.desc())
+    cases = cases.where(Case.brand_id == brand_id, Mention.deleted_at.is_(None), allowed).order_by(Case.id.desc())
     others = db.execute(said.where(Relevance.about_us.is_(False)).limit(_MOST)).all()
     about = db.execute(said.where(Relevance.about_us.is_(True)).limit(_MOST)).all()
     denied = select(Relevance.mention_id).where(Relevance.brand_id == brand_id, Relevance.about_us.is_(False))

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from core import waiting
 from core.errors import BadInput
+from core.roles import EVERYTHING
 from core.runtime import Runtime
 from core.tables import Audit, Case, Correction, Mention, Verdict
 from core.types import Verdict as Reading
@@ -50,19 +51,19 @@ def test_a_correction_changes_the_mention_everywhere_at_once(runtime: Runtime) -
     row = add_case(runtime, "my parcel is late", minutes_ago=0)
     assert row.reasons[0] == "complaint (94%)"
     assert correct(runtime, row.mention_id, "complaint", "no") == {row.mention_id}
-    assert correct(runtime, row.mention_id, "sentiment", "positive") == {row.mention_id}
+    assert correct(runtime, row.mention_id, "sentiment", "neutral") == {row.mention_id}
     after = case(runtime, row.id)
     assert after.priority < row.priority
-    assert (row.kind, after.kind) == ("complaint", "praise")
+    assert (row.kind, after.kind) == ("complaint", "other")
     assert not [reason for reason in after.reasons if "complaint" in reason or "negative" in reason]
     assert (after.version, after.state) == (row.version, "new")
     with runtime.db.read() as db:
         [listed] = inbox.load(db, [row.id])
-        assert (listed.sentiment, listed.complaint) == ("positive", False)
-        assert [one.id for one in inbox.page(db, inbox.Wanted(sentiment="positive")).rows] == [row.id]
-        assert inbox.page(db, inbox.Wanted(sentiment="negative")).rows == []
+        assert (listed.sentiment, listed.complaint) == ("neutral", False)
+        assert [one.id for one in inbox.page(db, inbox.Wanted(EVERYTHING, sentiment="neutral")).rows] == [row.id]
+        assert inbox.page(db, inbox.Wanted(EVERYTHING, sentiment="negative")).rows == []
     [record] = exported(runtime.db)
-    assert (record["sentiment"], record["complaint"], record["priority"]) == ("positive", False, after.priority)
+    assert (record["sentiment"], record["complaint"], record["priority"]) == ("neutral", False, after.priority)
 
 
 def test_what_the_model_said_is_kept_and_comes_back(runtime: Runtime) -> None:
@@ -155,3 +156,28 @@ def test_a_label_that_there_is_not_is_refused(runtime: Runtime, head: str, label
     row = add_case(runtime)
     with pytest.raises(BadInput, match="cannot be"):
         correct(runtime, row.mention_id, head, label)
+
+
+def test_an_earlier_word_that_was_kind_after_all_does_not_count_as_left_alone(runtime: Runtime) -> None:
+    row = add_case(runtime, "my parcel is late", author="ann", minutes_ago=90)
+    with runtime.db.write() as db:
+        db.get_one(Case, row.id).state = "dismissed"
+    correct(runtime, row.mention_id, "sentiment", "positive")
+    again = add_case(runtime, "my parcel is late again", author="ann")
+    assert not [reason for reason in again.reasons if "message" in reason]
+
+
+def test_what_was_no_complaint_and_is_one_is_due_sooner(runtime: Runtime) -> None:
+    add_brand(runtime, own=[("bluesky", "hawkweed")], urgent_reply_minutes=5)
+    facts = {"followers": 900_000, "likes": 9_000, "emotions": {"anger": 0.9}}
+    verdict = CHATTER | {"complaint": None, "complaint_score": 0.4, "emotions": facts.pop("emotions")}
+    mention_id = hear(runtime, "@hawkweed really?", verdict, **facts)  # type: ignore[arg-type]
+    look(runtime)
+    with runtime.db.read() as db:
+        before = db.scalars(select(Case)).one()
+    correct(runtime, mention_id, "complaint", "yes")
+    after = case(runtime, before.id)
+    assert (before.severity, after.severity, after.kind) == ("high", "urgent", "complaint")
+    assert before.due_at is not None
+    assert after.due_at is not None
+    assert after.due_at < before.due_at

@@ -134,3 +134,16 @@ def test_brands_do_not_learn_from_each_other(sqlite_runtime: Runtime) -> None:
     say_of_cases(sqlite_runtime, False, *["a fruit"] * 6)
     other = add_brand(sqlite_runtime, "orchard")
     assert scores(sqlite_runtime, Filters(FruitEmbedder().embed), other, "fruit") is None
+
+
+def test_nothing_is_learned_from_x(sqlite_runtime: Runtime) -> None:
+    brand_id = add_brand(sqlite_runtime)
+    for number in range(2 * ENOUGH):
+        fruit = number % 2 == 0
+        mention_id = hear(sqlite_runtime, "a fruit" if fruit else "a phone", author=f"x{number}", platform="x")
+        with sqlite_runtime.db.write() as db:
+            relevance.say(db, sqlite_runtime.clock, mention_id, brand_id, not fruit, "Ana")
+    look(sqlite_runtime)
+    with sqlite_runtime.db.read() as db:
+        assert relevance.examples(db, brand_id) == Examples([], [], [])
+    assert scores(sqlite_runtime, Filters(FruitEmbedder().embed), brand_id, "fruit") is None
