@@ -83,7 +83,7 @@ def held(case_id: int) -> ResponseReturnValue:
             return "", 204
         seen = current.number(request.args, "version")
         about = {"case": found.case, "held": held, "seen": seen, "chosen": case.chosen()}
-        return render_template("case/_held.html", **about, last=found.last_move)
+        return render_template("case/_held_alone.html", **about, last=found.last_move)
 
 
 @pages.get("/held")
