@@ -25,9 +25,10 @@ class Case(Row):
     queue it stands in, `owner_id` whose it is since `claimed_at`. Who has it open to answer holds it from `held_since`
     until `held_until`. `proposed_by` wrote a text that waits for a second person because of `proposed_why`.
 
-    The clock: `due_at` and `resolve_due_at`, met at `first_reply_at` and `resolved_at`; most of the time to them is gone
-    at `warn_at` and `resolve_warn_at`. Somebody was warned of them at `warned_at`, of their passing at `breached_at`. After our reply: a word to ask is proposed at `follow_up_at`, and
-    `outcome` (better, same, worse) is what the author's next word, `outcome_mention_id`, sounds like.
+    The clock: `due_at` and `resolve_due_at`, met at `first_reply_at` and `resolved_at`; most of the time to them is
+    gone at `warn_at` and `resolve_warn_at`. Somebody was warned of them at `warned_at`, of their passing at
+    `breached_at`. After our reply: a word to ask is proposed at `follow_up_at`, and `outcome` (better, same, worse) is
+    what the author's next word, `outcome_mention_id`, sounds like.
     """
 
     __tablename__ = "cases"

@@ -24,7 +24,7 @@ ASK = "Hello {name}, is everything in order now? {brand}"
 
 def answered(runtime: Runtime, clock: HeldClock, verdict: dict[str, Any] = COMPLAINT, **brand: Any) -> Case:
     """A case of Ann that was answered by hand a moment ago."""
-    add_brand(runtime, **{"follow_up_hours": 72, "own": [("bluesky", "us.example")]} | brand)
+    add_brand(runtime, own=[("bluesky", "us.example")], **{"follow_up_hours": 72} | brand)
     hear(runtime, "my parcel is late @us.example", verdict, native_id="root")
     look(runtime)
     (one,) = all_cases(runtime)

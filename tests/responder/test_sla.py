@@ -145,7 +145,7 @@ def test_due(received: str, hours: dict[str, Any], zone: str, minutes: int, due:
         # 8 March is a holiday in Berlin and nowhere else in Germany but Mecklenburg; in 2027 it is a Monday
         ("2027-03-05 15:30", OFFICE, BERLIN, DE_BE, 60, "2027-03-09 08:30"),  # Friday 30 min, then Tuesday
         ("2027-03-05 15:30", OFFICE, BERLIN, {"country": "DE", "region": "BY"}, 60, "2027-03-08 08:30"),  # Monday
-        # Good Friday and Easter Monday 2027 are 26 and 29 March, with the change of clocks between: Tue 09:00 = 07:00 UTC
+        # Good Friday and Easter Monday 2027 are 26 and 29 March; clocks change between: Tuesday 09:00 is 07:00 UTC
         ("2027-03-25 15:30", OFFICE, BERLIN, DE_BE, 60, "2027-03-30 07:30"),
         # Independence Day 2026 is a Saturday: kept on Friday the 3rd; New York is UTC-4
         ("2026-07-02 20:30", OFFICE, NEW_YORK, US, 60, "2026-07-06 13:30"),  # 30 min Thu, 30 Mon

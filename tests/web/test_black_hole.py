@@ -17,7 +17,7 @@ from tests.web.stories import add_case, add_user, case_of
 from tests.web.visitor import Visitor, words
 from web.queries import black_hole
 
-LATE = {"minutes_ago": 90, "kind": "complaint"}
+LATE: dict[str, Any] = {"minutes_ago": 90, "kind": "complaint"}
 
 
 def give(runtime: Runtime, case_id: int, **values: Any) -> None:
