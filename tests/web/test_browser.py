@@ -13,13 +13,15 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from sqlalchemy import select
 
+from core.clock import HeldClock
 from core.runtime import Runtime
-from core.tables import Case, Forgetting, Gap, Reply, User
+from core.tables import Case, Draft, Forgetting, Gap, Reply, User
 from responder import post
 from tests.browser import browser as running_browser
 from tests.loopback import Answer, Asked, http
 from tests.web.serving import serving
 from tests.web.stories import add_case, add_source, add_user, case_of
+from tests.web.visitor import Visitor
 from web import create_app
 from web.setup import first_link
 
@@ -117,7 +119,17 @@ def page(screen: Screen, site: Site) -> Iterator[Page]:
     assert screen.complaints == []
 
 
-def test_by_keyboard_from_the_list_to_one_reply_sent_once(page: Page, site: Site) -> None:
+def _colleague(browser: Browser, site: Site, name: str) -> Page:
+    """The window of somebody else who has signed in."""
+    other = Visitor(create_app(site.runtime), site.runtime).sign_in("agent", name)
+    cookie = other.client.get_cookie(str(other.client.application.config["SESSION_COOKIE_NAME"]))
+    assert cookie is not None
+    context = browser.new_context(base_url=site.address)
+    context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": site.address}])
+    return context.new_page()
+
+
+def test_by_keyboard_from_the_list_to_one_reply_sent_once(page: Page, site: Site, clock: HeldClock) -> None:
     add_case(site.runtime, "Not so urgent", priority=20)
     case_id = add_case(
         site.runtime, "Three weeks!", priority=90, drafts=("So sorry, {name}.", "We are looking for it.")
@@ -139,12 +151,101 @@ def test_by_keyboard_from_the_list_to_one_reply_sent_once(page: Page, site: Site
     expect(page.locator(f"#row-{case_id} .state")).to_have_text("Waiting to send")
     expect(page.locator(".side .count-todo")).to_have_text("1")
     expect(page.locator(".side .count-sending")).to_have_text("1")
+    assert post.work(site.runtime) == 0
+    clock.advance(10)
     assert post.work(site.runtime) == 1
     expect(page.locator("#case .state")).to_have_text("Sent")
     [line] = site.runtime.settings.outbox.read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["text"] == "We are looking for it. Ana"
     with site.runtime.db.read() as db:
         assert db.scalars(select(Reply)).one().sent_at is not None
+
+
+def test_the_reply_box_is_held_kept_warned_about_undone_and_taken_over(
+    page: Page, site: Site, browser: Browser, clock: HeldClock
+) -> None:
+    case_id = add_case(site.runtime, "Three weeks!", drafts=("Here is a refund of 20 EUR.",))
+    page.goto(f"/cases/{case_id}")
+    page.keyboard.press("1")
+    expect(page.locator("#check")).to_contain_text("offers money in public")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("Sorry! We are looking for it.")
+    expect(page.locator("#check output")).to_have_text("29 / 300")
+    expect(page.locator("#others")).to_contain_text("You had typed")
+    ben = _colleague(browser, site, "Ben")
+    ben.goto(f"/cases/{case_id}")
+    expect(ben.locator("#held")).to_contain_text("Ana is answering this, since")
+    expect(ben.locator("#others")).to_contain_text("Ana had typed")
+    ben.goto("/")
+    expect(ben.locator(f"#row-{case_id} .held")).to_have_text("Ana")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".countdown")).to_contain_text("Goes out in")
+    page.keyboard.press("u")
+    expect(page.locator("#text")).to_have_value("Sorry! We are looking for it.")
+    ben.goto(f"/cases/{case_id}")
+    ben.keyboard.press("c")
+    ben.keyboard.type("Ana is ill")
+    ben.keyboard.press("Enter")
+    expect(ben.locator("#case .history")).to_contain_text("Ben took it over: Ana is ill")
+    expect(page.locator("#held")).to_contain_text("Ben took it over meanwhile", timeout=15_000)
+    page.locator("#text").press("Control+End")
+    page.keyboard.type(" Soon!")
+    expect(page.locator("#check")).to_contain_text("Ben is answering this now. Your text is kept as your own.")
+    ben.keyboard.press("a")
+    ben.keyboard.type("Found it: it comes tomorrow.")
+    ben.keyboard.press("Control+Enter")
+    expect(ben.locator(".countdown")).to_contain_text("Goes out in")
+    clock.advance(10)
+    assert post.work(site.runtime) == 1
+    [line] = site.runtime.settings.outbox.read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["text"] == "Found it: it comes tomorrow."
+    with site.runtime.db.read() as db:
+        assert "Sorry! We are looking for it. Soon!" in set(db.scalars(select(Draft.text)))
+    ben.context.close()
+
+
+def test_an_agents_day_by_keyboard_alone(page: Page, site: Site, clock: HeldClock) -> None:
+    add_user(site.runtime, "Ben")
+    urgent = add_case(site.runtime, "Three weeks!", priority=90, drafts=("Sorry! Here is a refund of 20 EUR.",))
+    other = add_case(site.runtime, "And still nothing", priority=80)
+    page.goto("/")
+    page.keyboard.press("n")  # next
+    page.wait_for_url(f"**/cases/{urgent}")
+    expect(page.locator("#case .post.main")).to_contain_text("Three weeks!")
+    assert case_of(site.runtime, urgent).owner_id is not None
+    page.keyboard.press("1")  # choose a draft, and be warned of it
+    expect(page.locator("#check")).to_contain_text("offers money in public")
+    for _ in range(len("Here is a refund of 20 EUR.")):  # fix it
+        page.keyboard.press("Backspace")
+    page.keyboard.type("We are looking for it.")
+    expect(page.locator("#check")).not_to_contain_text("offers money in public")
+    page.keyboard.press("Control+Enter")  # approve, undo, approve
+    expect(page.locator(".countdown")).to_contain_text("Goes out in")
+    page.keyboard.press("u")
+    expect(page.locator("#text")).to_have_value("Sorry! We are looking for it.")
+    page.keyboard.press("a")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".countdown")).to_contain_text("Goes out in")
+    clock.advance(10)
+    assert post.work(site.runtime) == 1
+    expect(page.locator("#case .state")).to_have_text("Sent")
+    page.keyboard.press("n")
+    page.wait_for_url(f"**/cases/{other}")
+    page.keyboard.press("m")  # a note
+    page.keyboard.type("Asked the depot.")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".notes")).to_contain_text("Asked the depot.")
+    page.keyboard.press("h")  # hand over
+    page.keyboard.type("Ben")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Ben knows the depot")
+    page.keyboard.press("Enter")
+    expect(page.locator(".hands")).to_contain_text("Ben’s")
+    page.keyboard.press("s")  # snooze
+    page.keyboard.press("Enter")
+    expect(page.locator("#case .state")).to_have_text("Snoozed")
+    assert case_of(site.runtime, other).state == "snoozed"
 
 
 def test_dismiss_undo_and_back_by_keyboard_without_moving_the_list(page: Page, site: Site) -> None:

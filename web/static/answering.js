@@ -62,8 +62,11 @@
       ctx.request.body.set("text", form.text.value);
       dirty = false;
       renewed = Date.now();
-    } else if (ctx?.target?.id === "case" && ctx.request?.method === "GET") leave();
-    else if (ctx?.target?.id === "case") { held = null; dirty = false; }
+    } else if (ctx?.target?.id === "case") {
+      if (!ctx.sourceElement?.closest("#reply")) leave();
+      held = null;
+      dirty = false;
+    }
   });
   document.addEventListener("htmx:error", (event) => { if (isSave(event.detail.ctx)) dirty = true; });
 
