@@ -3,10 +3,10 @@ three of them, or none: no draft is better than a wrong one.
 
 An entry fits if it is about the same (responder/likeness.py), may be used on the platform, and is in the author's
 language; one in English is offered to others too, and says so. Praise is not answered with an apology: entries
-tagged `praise` are for praise only, and one tagged `complaint` or `question` only for those. An entry tagged
-`general` is offered for want of anything closer. A past reply fits if the post that it answered is like this one
-(responder/nearest.py), of the same kind and in the same language, and if it is not much the same as another
-suggestion. What would be too long for the platform once filled in is not suggested.
+tagged `praise` are for praise only, and one tagged `complaint`, `question` or `purchase` only for those (any question
+may be one about buying). An entry tagged `general` is offered for want of anything closer. A past reply fits if the
+post that it answered is like this one (responder/nearest.py), of the same kind and in the same language, and if it is
+not much the same as another suggestion. What would be too long for the platform once filled in is not suggested.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NEAR_BEST = 0.75
 _SAME = 0.6
 """Two suggestions that share so many of their words are one."""
 _WORD = re.compile(r"\w+")
-_KINDS = frozenset({"complaint", "praise", "question"})
+_KINDS = frozenset({"complaint", "praise", "purchase", "question"})
 
 _LONGEST_NAME = 40
 _MOST_WORDS = 4
@@ -53,7 +53,7 @@ _NAME_SIGNS = re.compile(r"[^\w\s.,'’\-]|_", re.UNICODE)
 class Occasion:
     """What a reply is wanted for. `complaint` None is unsure; `language` what the author writes (BCP 47).
 
-    `longest` is the limit of whoever will send the reply, where that has one of its own.
+    `longest` is the limit of whoever will send the reply, where that has one of its own; `purchase`: they want to buy.
     """
 
     text: str
@@ -65,6 +65,7 @@ class Occasion:
     author: Author
     brand: str
     longest: int | None = None
+    purchase: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,10 @@ def _usable(entry: Entry, occasion: Occasion) -> bool:
     if entry.platform not in (None, occasion.platform) or OCCASIONS.intersection(entry.tags):
         return False
     kinds = _KINDS.intersection(entry.tags)
-    if kinds and not kinds & _kinds(occasion.sentiment, occasion.complaint, question=occasion.question):
+    may_be = _kinds(occasion.sentiment, occasion.complaint, question=occasion.question)
+    if occasion.purchase or occasion.question:
+        may_be.add("purchase")
+    if kinds and not kinds & may_be:
         return False
     return _speaks(entry.language, occasion) or spoken(entry.language) == "en"
 

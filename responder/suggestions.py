@@ -86,4 +86,5 @@ def _occasion(plan: Plan) -> Occasion:
         author=one.author,
         brand=plan.brand.name,
         longest=guard.longest(one.source_kind) if plan.permission.how == "api" else None,
+        purchase=plan.kind == "purchase",
     )

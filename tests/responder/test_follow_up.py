@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -170,6 +171,18 @@ def test_such_entries_are_never_suggested_for_a_post() -> None:
     )
     asked = Occasion("my parcel is late", "bluesky", "en", "negative", True, False, Author("1", "ann"), "Hawkweed")
     assert OwnDrafter().draft([asked], Answers(1, [entry])) == [()]
+
+
+@pytest.mark.parametrize(
+    ("question", "purchase", "offered"), [(False, True, True), (True, False, True), (False, False, False)]
+)
+def test_entries_about_buying_are_for_who_wants_to_buy(question: bool, purchase: bool, offered: bool) -> None:
+    entry = Entry(1, 1, "Advice", "happy to help you choose boots", "boots, which to buy", ("purchase",), "en", None)
+    asked = Occasion(
+        "thinking of boots to buy", "bluesky", "en", "neutral", False, question, Author("1", "ann"), "Hawkweed"
+    )
+    [drafts] = OwnDrafter().draft([replace(asked, purchase=purchase)], Answers(1, [entry]))
+    assert bool(drafts) is offered
 
 
 ANGRY = Mood(complaint=True, negative=0.5, anger=0.6, kind=False)
