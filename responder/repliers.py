@@ -15,7 +15,7 @@ from core.runtime import Runtime
 from core.types import Used
 from listener import budget
 from listener.settings import renew
-from listener.source import Addresses, Context, Replier, Uses, load_replier
+from listener.source import Addresses, Context, Replier, Uses, kinds, load_replier
 from responder.permission import Dealings, Way, dealings
 
 
@@ -44,6 +44,13 @@ class Repliers:
             raise problem
         named = [one for one in usable if _account(one[1]) == account]
         return next(iter(named or usable), None)
+
+    def close(self) -> None:
+        """Let go of all sockets."""
+        with self._lock:
+            for _, replier in self._made.values():
+                replier.close()
+            self._made.clear()
 
     def _ways(self, db: Session, mention: tables.Mention) -> list[Way]:
         known: Dealings = dealings(db, self._runtime.settings, ())
@@ -82,9 +89,17 @@ def as_whom(db: Session, runtime: Runtime, mention: tables.Mention) -> str:
         return ""
 
 
+def addressed(case: tables.Case, text: str) -> str:
+    """The text as it has to read so that it reaches whom it answers; unchanged where no text has to, or by hand."""
+    source = case.mention.source
+    kind = load_replier(source.kind) if source and source.kind in kinds() and case.permission == "api" else None
+    handle = case.mention.author.handle
+    return kind.addressed(text, handle) if kind and handle and issubclass(kind, Addresses) else text
+
+
 def unaddressed(via: str, text: str, handle: str) -> str | None:
     """What is wrong with a text on a platform where it has to name whom it answers, if it does not."""
-    kind = load_replier(via)
+    kind = load_replier(via) if via in kinds() else None
     if kind is None or not issubclass(kind, Addresses) or kind.addressed(text, handle) == text:
         return None
     return f"the text has to name @{handle}: nobody would tell them of it otherwise"

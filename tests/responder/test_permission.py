@@ -11,13 +11,13 @@ from sqlalchemy import select, update
 from core.clock import HeldClock
 from core.runtime import Runtime
 from core.secrets import seal
-from core.tables import Mention, Reply, Source
+from core.tables import Case, Mention, Reply, Source
 from core.types import Author as Writer
 from core.types import Mention as Heard
 from core.types import Permission
 from listener.source import Asking, DecidesReplies, kinds, load, load_replier
 from responder.permission import permission_of, refresh_open, wants_to_be_left_alone
-from responder.repliers import Repliers, unaddressed
+from responder.repliers import Repliers, addressed, unaddressed
 from tests.listener.emulators import x, youtube
 from tests.responder.platforms import FakePlatform, approved, kept, post, state
 from tests.responder.stories import add_brand, add_case, all_cases, case, hear, look
@@ -243,3 +243,13 @@ def test_a_text_on_mastodon_names_whom_it_answers() -> None:
     assert unaddressed("mastodon", "@Ann@far.example sorry", "ann@far.example") is None
     assert "@ann@far.example" in (unaddressed("mastodon", "@ann sorry", "ann@far.example") or "")
     assert unaddressed("bluesky", "sorry", "ann") is None
+
+
+def test_the_reply_box_begins_with_whom_it_answers_where_the_text_has_to_name_them(runtime: Runtime) -> None:
+    one = add_case(runtime, kind="mastodon", author="ann@far.example")
+    with runtime.db.write() as db:
+        row = db.get_one(Case, one.id)
+        assert addressed(row, "sorry") == "sorry", "a person who answers there writes it there"
+        row.permission = "api"
+        assert addressed(row, "") == "@ann@far.example "
+        assert addressed(row, "@ann@far.example sorry") == "@ann@far.example sorry"

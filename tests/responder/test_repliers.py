@@ -6,11 +6,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from core.clock import HeldClock
 from core.errors import BadInput, GiveUp, RetryLater, Unsure
+from core.runtime import Runtime
+from core.secrets import unseal
 from core.settings import Settings
-from listener.source import Context, kinds, load_replier
+from core.tables import Mention, Reply, Source, Spending
+from listener.source import Context, Replier, kinds, load_replier
+from responder.post import Claim, post_replies
+from responder.repliers import Repliers
 from tests.responder.places import FAULTS, KINDS, Place, place
 
 
@@ -107,3 +114,36 @@ def test_what_has_just_gone_out_may_not_be_seen_yet(away: Place, clock: HeldCloc
     with pytest.raises(RetryLater, match="does not show the reply yet") as caught:
         away.replier(clock).find(away.outgoing(1, clock))
     assert (caught.value.after or 0) > 20
+
+
+def sent_for_real(runtime: Runtime, here: Place) -> Runtime:
+    """Send one reply as the service does: its source's row gives settings and keys. The runtime that it used."""
+    pointed = Runtime(here.process, runtime.db, runtime.clock, runtime.queue)
+    reply_id = here.approved(pointed, 1)
+    repliers = Repliers(pointed)
+
+    def found(db: Session, claim: Claim) -> tuple[int, Replier] | None:
+        return repliers.find(db, claim.via, db.get_one(Mention, claim.mention_id), claim.account)
+
+    assert post_replies(pointed, found) == 1
+    with pointed.db.read() as db:
+        assert (db.get_one(Reply, reply_id).account, db.get_one(Reply, reply_id).error) == (here.account, None)
+    repliers.close()
+    return pointed
+
+
+def test_what_x_bills_for_a_reply_is_noted(sqlite_runtime: Runtime, clock: HeldClock) -> None:
+    with place("x", sqlite_runtime.settings, clock) as here:
+        sent_for_real(sqlite_runtime, here)
+    with sqlite_runtime.db.read() as db:
+        spent = {row.item: (row.units, row.cost) for row in db.scalars(select(Spending))}
+    assert spent == {"post_with_link": (1, 200_000), "user_read": (1, 10_000)}
+
+
+def test_a_session_that_was_renewed_while_sending_is_kept(sqlite_runtime: Runtime, clock: HeldClock) -> None:
+    with place("bluesky", sqlite_runtime.settings, clock) as here:
+        pointed = sent_for_real(sqlite_runtime, here)
+        with pointed.db.read() as db:
+            kept = unseal(pointed.settings, db.scalars(select(Source.credentials)).one())
+    assert kept["app_password"] == here.settings["app_password"]
+    assert "access" in kept["session"]
