@@ -22,7 +22,7 @@ from core.tables import Audit, Case, Draft
 from listener.source import Replier, kinds, load_replier
 from responder import approving, cases, guard, known_issues, playbook, typing_in
 from responder.guard import Finding
-from responder.repliers import as_whom
+from responder.repliers import addressed, as_whom
 from web import case_actions, current, inbox, reasons
 from web.case_actions import DISMISSALS, UNDO
 from web.queries import case as read
@@ -214,12 +214,14 @@ def _text_to_begin_with(db: Session, found: Whole, own: Draft | None, proposal: 
     """
     draft = db.get(Draft, taken) if taken else None
     if draft and draft.case_id == found.case.id:
-        return _signed(db, found.case, draft)[0] if draft.origin not in ("person", "kept") else draft.text
+        if draft.origin in ("person", "kept"):
+            return draft.text
+        return addressed(found.case, _signed(db, found.case, draft)[0])
     if proposal and found.case.state == "proposed" and not (own and own.created_at > proposal.created_at):
         return proposal.text
     if own and not (found.reply and found.reply.approved_at >= own.created_at):
         return own.text
-    return found.reply.text if found.reply and found.case.state == "failed" else ""
+    return found.reply.text if found.reply and found.case.state == "failed" else addressed(found.case, "")
 
 
 def _countdown(found: Whole, now: datetime) -> dict[str, Any] | None:
