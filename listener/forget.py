@@ -20,7 +20,7 @@ from datetime import datetime
 from sqlalchemy import Text, cast, delete, exists, func, literal, null, or_, select, update
 from sqlalchemy.orm import Session
 
-from core import audit, tables, waiting
+from core import audit, tables, text_index, waiting
 from core.clock import Clock
 from listener import copies
 from listener.chunks import chunks
@@ -65,6 +65,7 @@ def forget_authors(
         wanted = select(mention.id).where(mention.author_id.in_(part), mention.deleted_at.is_(None))
         count += forget_mentions(db, clock, list(db.scalars(wanted)), why, asked_at)
         _empty_authors(db, part)
+    text_index.scrub(db)
     return count
 
 
@@ -99,10 +100,12 @@ def _forget(db: Session, clock: Clock, ids: Sequence[int], why: str, asked_at: d
     for stage in ("judge", "open_case"):
         waiting.done(db, stage, live)
     _close_cases(db, clock, live, why)
+    _unquote_notes(db, {row.id: (row.text, f"{row.handle} {row.name}") for row in rows})
     _empty_authors(db, sorted({row.author_id for row in rows}))
     for platform, number in sorted(Counter(row.platform for row in rows).items()):
         done = {"asked_at": asked_at, "done_at": clock.now(), "mentions": number}
         db.add(tables.Forgetting(platform=platform, why=why, **done))
+    text_index.scrub(db)
     return len(live)
 
 
@@ -182,6 +185,17 @@ def _unquote_replies(db: Session, clock: Clock, said: dict[int, tuple[str, str]]
             db.execute(update(reply).where(reply.id == row.id).values(text=left))
         if row.sending_at:
             waiting.add(db, clock, "redact", [row.id])  # copies of it outside the database (responder/redact.py)
+
+
+def _unquote_notes(db: Session, said: dict[int, tuple[str, str]]) -> None:
+    """Take the author's words and name out of what colleagues noted on the cases."""
+    note, member = tables.Note, tables.CaseMention
+    theirs = select(note.id, note.text, member.mention_id).join(member, member.case_id == note.case_id)
+    left: dict[int, str] = {}
+    for row in db.execute(theirs.where(member.mention_id.in_(said))).all():
+        left[row.id] = unquoted(left.get(row.id, row.text), *said[row.mention_id])
+    for note_id, words in left.items():
+        db.execute(update(note).where(note.id == note_id).values(text=words))
 
 
 def unquoted(reply: str, said: str, names: str) -> str:

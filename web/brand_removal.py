@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from core import waiting
+from core import text_index, waiting
 from core.clock import Clock
 from core.tables import Author, Brand, Case, Match, Mention, Reply, SetAside, Waiting
 from listener.chunks import chunks
@@ -29,6 +29,7 @@ def remove_brand(db: Session, clock: Clock, brand: Brand) -> int:
         left = exists().where(Mention.author_id == Author.id)
         db.execute(delete(Author).where(Author.id.in_(part), ~left))
     db.execute(delete(Brand).where(Brand.id == brand.id))
+    text_index.scrub(db)
     waiting.add(db, clock, "open_case", shared)
     return count
 

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection
 
-from core import settings
+from core import settings, text_index
 from core.tables import Row
 
 
@@ -13,6 +13,7 @@ def _run(connection: Connection) -> None:
         target_metadata=Row.metadata,
         render_as_batch=connection.dialect.name == "sqlite",
         compare_type=True,
+        include_name=lambda name, kind, _: not text_index.is_ours(name, kind),
     )
     with context.begin_transaction():
         context.run_migrations()

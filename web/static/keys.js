@@ -81,7 +81,11 @@
     a: () => inCase(answer),
     n: () => document.querySelector("[data-next]")?.click(),
     z: () => inCase(() => press("z") || press("u")),
-    "/": () => document.getElementById("search")?.focus(),
+    "/": () => {
+      const field = document.getElementById("search");
+      if (field) field.focus();
+      else document.querySelector("[data-search]")?.click();
+    },
     "?": () => document.getElementById("keys")?.showModal(),
     u: () => {
       const undo = document.querySelector("[data-undo]");
