@@ -81,16 +81,17 @@ def held(case: Case, user_id: int, now: datetime) -> Held:
 def typed_for(db: Session, case: Case, user_id: int) -> Sequence[Typed]:
     """What others have typed for the case, and what this person typed in another window; the newest first.
 
-    Left out is what stands elsewhere on the page: in the person's own text, or in a reply.
+    Left out is what stands elsewhere on the page: in the person's own text, in a proposal, or in a reply.
     """
-    texts = select(Draft).where(Draft.case_id == case.id, Draft.origin.in_(("person", "kept")))
+    texts = select(Draft).where(Draft.case_id == case.id, Draft.origin.in_(("person", "kept", "proposal")))
     rows = db.scalars(texts.order_by(Draft.created_at.desc(), Draft.id.desc()).limit(_MOST)).all()
-    known = {row.text.strip() for row in rows if row.origin == "person" and row.user_id == user_id}
+    mine = {row.id for row in rows if row.origin == "proposal" or (row.origin == "person" and row.user_id == user_id)}
+    known = {row.text.strip() for row in rows if row.id in mine}
     known |= {text.strip() for text in db.scalars(select(Reply.text).where(Reply.case_id == case.id))} | {""}
     names = {row.id: row.name for row in db.scalars(select(User).where(User.id.in_({one.user_id for one in rows})))}
     found: list[Typed] = []
     for row in rows:
-        if row.text.strip() in known or (row.origin == "person" and row.user_id == user_id):
+        if row.id in mine or row.text.strip() in known:
             continue
         known.add(row.text.strip())
         name = "" if row.user_id == user_id else names.get(row.user_id or 0, "Somebody")
