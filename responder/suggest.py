@@ -6,17 +6,18 @@
 
 Scores come from responder/likeness.py. With a history the model's idea of likeness is bent towards how this company
 answers: a map between the embeddings of mentions and of replies is learned so that each reply of the history is
-nearer to its own mention than to the others. It takes seconds, and no network.
+nearer to its own mention than to the others. What answered the likest mentions of the history counts as well: a reply
+is the better the more it is like those. It takes seconds, and no network.
 
-On 495 dialogues of 24 companies the right reply of 99 comes first in 23% by shared words, 31% with the bundled model,
-33% with 400 pairs of history.
+On 525 dialogues of some 25 companies, cross-validated with 100 replies to choose from, the right one comes first in 21% by
+shared words, in 29% with the bundled model, and with 400 pairs of history in 34% (in 32% where the names of accounts are
+masked; without the likest mentions in 30%).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ import numpy as np
 
 from core.errors import BadInput
 from responder.likeness import Embed, Floats, SharedWords
+from responder.neighbours import Answered, Neighbours
 from sentiment.classify import LONGEST, Item, Report, read_item
 
 BATCH = 64
@@ -39,14 +41,6 @@ _STEPS, _PAIRS_A_STEP, _RATE, _HOLD, _TEMPERATURE = 400, 256, 0.1, 1e-3, 0.05
 """Found by cross-validation on 525 dialogues; half or twice of any changes the result by less than a point."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A mention of the past and the text that answered it."""
-
-    mention: str
-    reply: str
-
-
 class Suggester:
     """Ranks a fixed set of replies for any mention."""
 
@@ -59,6 +53,7 @@ class Suggester:
         if embed is not None:
             self._meanings = embed([reply.text for reply in replies])
             self._centre = np.zeros(self._meanings.shape[1], dtype=np.float32)
+            self._neighbours: Neighbours | None = None
             if len(history) >= _FEWEST_PAIRS:
                 self._learn(embed, history[-REMEMBERED:])
 
@@ -68,7 +63,10 @@ class Suggester:
             return []
         scores = np.stack([self._words.score(text) for text in texts])
         if self._embed is not None:
-            scores = scores + _unit(self._embed(texts) - self._centre) @ self._meanings.T
+            meanings = _unit(self._embed(texts) - self._centre)
+            scores = scores + meanings @ self._meanings.T
+            if self._neighbours is not None:
+                scores = scores + self._neighbours.scores(texts, meanings)
         return [
             [(self._replies[at].id, round(float(row[at]), 4)) for at in np.argsort(-row, kind="stable")[:top]]
             for row in scores
@@ -79,8 +77,10 @@ class Suggester:
         mentions = embed([pair.mention for pair in history])
         replies = embed([pair.reply for pair in history])
         self._centre, centre = mentions.mean(0), replies.mean(0)
-        bent = _bend(_unit(mentions - self._centre), _unit(replies - centre))
-        self._meanings = _unit(self._meanings - centre) @ bent.T
+        before, answers = _unit(mentions - self._centre), _unit(replies - centre)
+        own = _unit(self._meanings - centre)
+        self._neighbours = Neighbours(history, before, answers, own, self._words)
+        self._meanings = own @ _bend(before, answers).T
 
 
 def suggest_lines(

@@ -101,6 +101,28 @@ def test_history_teaches_which_reply_goes_with_which_mention() -> None:
     assert hits([]) < 6
 
 
+def _all_alike(texts: Sequence[str]) -> Floats:
+    """An embedding that sees no difference."""
+    return np.tile(np.array([0.6, 0.8], dtype=np.float32), (len(texts), 1))
+
+
+def test_what_was_answered_for_the_same_account_counts_most() -> None:
+    answers = {"acme": "please restart the router box", "bird": "please reinstall the phone app"}
+    history = lines(*({"mention": f"@{one} it broke", "reply": answers[one]} for one in ("acme", "bird") * 30))
+    known = lines({"id": "app", "text": "reinstall our app"}, {"id": "box", "text": "restart your box"})
+    asked = lines(*({"id": one, "text": f"@{one} it broke"} for one in answers))
+    found = suggest_lines(known, asked, Reports(), history_lines=history, embed=_all_alike, top=1)
+    assert [answer["suggestions"][0]["id"] for answer in found] == ["box", "app"]  # type: ignore[index]
+
+
+def test_a_mention_like_none_of_the_history_is_ranked_all_the_same() -> None:
+    history = lines(*({"mention": f"m{n} old", "reply": f"r{n}"} for n in range(60)))
+    (found,) = suggest_lines(
+        replies(), lines({"id": 1, "text": "late"}), Reports(), history_lines=history, embed=_by_first_word
+    )
+    assert len(found["suggestions"]) == len(REPLIES)  # type: ignore[arg-type]
+
+
 def test_shared_words_ignore_case_accents_links_and_names() -> None:
     words = SharedWords(["Die Rückerstattung fehlt", "Das Paket"])
     scores = words.score("@brand RUCKERSTATTUNGEN?? https://paket.example")
