@@ -10,7 +10,7 @@ Everywhere else a person copies the text, opens the post and marks the case as a
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import func, or_, select
@@ -32,8 +32,10 @@ _STOP = re.compile(
     r"|(?:don'?t|do not|never) (?:reply|contact|message|tag|tweet|write)\b.{0,30})[\s.!]*(?:please|now|thanks)?[\s.!]*",
     re.IGNORECASE,
 )
+_STOP_WORDS = ("stop", "unsubscribe", "opt", "alone", "no more", "quit", "don", "do not", "never")
+"""One of them is in every text that the pattern takes."""
 _NAMES = re.compile(r"@[\w.@-]+|https?://\S+")
-_MOST_STOP = 200
+_MOST_STOP = 80
 """Characters of a message that may be nothing but a wish to be left alone."""
 
 
@@ -45,6 +47,7 @@ class Way:
     kind: str
     brand_id: int | None
     active: bool
+    keyed: bool
     account: str | None
     settings: Mapping[str, object] = field(repr=False)
 
@@ -89,9 +92,11 @@ class Dealings:
 
 
 def dealings(db: Session, process: Settings, author_ids: Collection[int]) -> Dealings:
-    """Read what `Dealings` needs for these authors."""
+    """Read what `Dealings` needs for these authors; nothing of them while no source has keys to reply with."""
+    ways = tuple(_ways(db, process))
+    author_ids = author_ids if any(way.keyed for way in ways) else ()
     return Dealings(
-        tuple(_ways(db, process)),
+        ways,
         frozenset(
             (platform, fold_handle(handle))
             for platform, handle in db.execute(select(tables.OwnAccount.platform, tables.OwnAccount.handle))
@@ -159,7 +164,9 @@ def _ways(db: Session, process: Settings) -> Iterable[Way]:
     for row in db.scalars(select(tables.Source).order_by(tables.Source.id)):
         try:
             if load_replier(row.kind) is not None:
-                yield Way(row.id, row.kind, row.brand_id, row.active, row.account, whole(process, row))
+                yield Way(
+                    row.id, row.kind, row.brand_id, row.active, bool(row.credentials), row.account, whole(process, row)
+                )
         except (BadInput, GiveUp):
             continue
 
@@ -183,6 +190,3 @@ def _declined(db: Session, author_ids: Collection[int]) -> frozenset[int]:
         said = db.execute(short.where(mention.author_id.in_(ids), mention.deleted_at.is_(None)))
         found |= {author_id for author_id, text in said if wants_to_be_left_alone(text)}
     return frozenset(found)
-
-
-_STOP_WORDS: Sequence[str] = ("stop", "unsubscribe", "opt", "alone", "no more", "quit", "don", "do not", "never")
