@@ -53,7 +53,8 @@ _NAME_SIGNS = re.compile(r"[^\w\s.,'’\-]|_", re.UNICODE)
 class Occasion:
     """What a reply is wanted for. `complaint` None is unsure; `language` what the author writes (BCP 47).
 
-    `longest` is the limit of whoever will send the reply, where that has one of its own; `purchase`: they want to buy.
+    `longest` is the limit of whoever will send the reply, where that has one of its own; `purchase`: they want to buy,
+    `praise`: they have only a kind word.
     """
 
     text: str
@@ -66,6 +67,7 @@ class Occasion:
     brand: str
     longest: int | None = None
     purchase: bool = False
+    praise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ class OwnDrafter:
         usable.sort(key=lambda one: (-one[0], one[1].name))
         own = [one for one in usable if _speaks(one[1].language, occasion)]
         near = self._near(own) or self._near(usable)
-        general = [(0.0, entry) for _, entry in own or usable if "general" in entry.tags]
+        general = [(0.0, entry) for _, entry in own or usable if _fills_in(entry, occasion)]
         return [_written(occasion, *one) for one in near], [_written(occasion, *one) for one in general]
 
     def _near(self, ranked: Sequence[tuple[float, Entry]]) -> list[tuple[float, Entry]]:
@@ -211,12 +213,20 @@ def _usable(entry: Entry, occasion: Occasion) -> bool:
     if entry.platform not in (None, occasion.platform) or OCCASIONS.intersection(entry.tags):
         return False
     kinds = _KINDS.intersection(entry.tags)
+    if occasion.praise and not {"praise", "general"}.intersection(entry.tags):
+        return False
     may_be = _kinds(occasion.sentiment, occasion.complaint, question=occasion.question)
     if occasion.purchase or occasion.question:
         may_be.add("purchase")
     if kinds and not kinds & may_be:
         return False
     return _speaks(entry.language, occasion) or spoken(entry.language) == "en"
+
+
+def _fills_in(entry: Entry, occasion: Occasion) -> bool:
+    """Whether the entry does for want of anything closer: any thanks do for praise, any advice for who wants to buy."""
+    wanted = {"general"} | ({"praise"} if occasion.praise else set()) | ({"purchase"} if occasion.purchase else set())
+    return bool(wanted.intersection(entry.tags))
 
 
 def _answers(past: PastReply, occasion: Occasion) -> bool:

@@ -87,4 +87,5 @@ def _occasion(plan: Plan) -> Occasion:
         brand=plan.brand.name,
         longest=guard.longest(one.source_kind) if plan.permission.how == "api" else None,
         purchase=plan.kind == "purchase",
+        praise=plan.kind == "praise",
     )

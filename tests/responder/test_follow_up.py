@@ -185,6 +185,14 @@ def test_entries_about_buying_are_for_who_wants_to_buy(question: bool, purchase:
     assert bool(drafts) is offered
 
 
+def test_praise_gets_a_thank_you_and_never_an_apology() -> None:
+    sorry = Entry(1, 1, "Late", "sorry that your boots are late", "boots late", (), "en", None)
+    thanks = Entry(2, 1, "Thanks", "{name}, you made our day", "praise", ("praise",), "en", None)
+    kind = Occasion("love the boots", "bluesky", "en", "positive", False, False, Author("1", "ann"), "Hawkweed")
+    [drafts] = OwnDrafter().draft([replace(kind, praise=True)], Answers(1, [sorry, thanks]))
+    assert [draft.playbook_id for draft in drafts] == [2]
+
+
 ANGRY = Mood(complaint=True, negative=0.5, anger=0.6, kind=False)
 
 
