@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from core import tables
@@ -32,8 +32,6 @@ _STOP = re.compile(
     r"|(?:don'?t|do not|never) (?:reply|contact|message|tag|tweet|write)\b.{0,30})[\s.!]*(?:please|now|thanks)?[\s.!]*",
     re.IGNORECASE,
 )
-_STOP_WORDS = ("stop", "unsubscribe", "opt", "alone", "no more", "quit", "don", "do not", "never")
-"""One of them is in every text that the pattern takes."""
 _NAMES = re.compile(r"@[\w.@-]+|https?://\S+")
 _MOST_STOP = 80
 """Characters of a message that may be nothing but a wish to be left alone."""
@@ -92,9 +90,9 @@ class Dealings:
 
 
 def dealings(db: Session, process: Settings, author_ids: Collection[int]) -> Dealings:
-    """Read what `Dealings` needs for these authors; nothing of them while no source has keys to reply with."""
+    """Read what `Dealings` needs for these authors; of those only who are where some source has keys to reply with."""
     ways = tuple(_ways(db, process))
-    author_ids = author_ids if any(way.keyed for way in ways) else ()
+    author_ids = _within(db, author_ids, {way.kind for way in ways if way.keyed})
     return Dealings(
         ways,
         frozenset(
@@ -171,6 +169,14 @@ def _ways(db: Session, process: Settings) -> Iterable[Way]:
             continue
 
 
+def _within(db: Session, author_ids: Collection[int], platforms: Collection[str]) -> list[int]:
+    """Those of these authors who write on these platforms."""
+    author, found = tables.Author, list[int]()
+    for ids in chunks(sorted(author_ids)) if platforms else ():
+        found += db.scalars(select(author.id).where(author.id.in_(ids), author.platform.in_(platforms)))
+    return found
+
+
 def _answered(db: Session, author_ids: Collection[int]) -> dict[int, float]:
     """When we last answered each author, in seconds since 1970."""
     case, reply, found = tables.Case, tables.Reply, dict[int, float]()
@@ -184,8 +190,7 @@ def _answered(db: Session, author_ids: Collection[int]) -> dict[int, float]:
 def _declined(db: Session, author_ids: Collection[int]) -> frozenset[int]:
     """Who of them has told us to stop."""
     mention, found = tables.Mention, set[int]()
-    likely = or_(*(mention.text.ilike(f"%{word}%") for word in _STOP_WORDS))
-    short = select(mention.author_id, mention.text).where(func.length(mention.text) <= _MOST_STOP, likely)
+    short = select(mention.author_id, mention.text).where(func.length(mention.text) <= _MOST_STOP)
     for ids in chunks(sorted(author_ids)):
         said = db.execute(short.where(mention.author_id.in_(ids), mention.deleted_at.is_(None)))
         found |= {author_id for author_id, text in said if wants_to_be_left_alone(text)}

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from core.clock import HeldClock
 from core.runtime import Runtime
 from core.secrets import seal
-from core.tables import Case, Mention, Reply, Source
+from core.tables import Author, Case, Mention, Reply, Source
 from core.types import Author as Writer
 from core.types import Mention as Heard
 from core.types import Permission
@@ -145,7 +145,10 @@ def on_x(runtime: Runtime, text: str = "@acme lost my parcel", author: str = "an
             row = Source(kind="x", name="x", settings={"reply_as": "acme"}, created_at=runtime.clock.now())
             row.credentials = seal(runtime.settings, x.USER)
             db.add(row)
-    return hear(runtime, text, kind="x", platform="x", author=author)
+    mention_id = hear(runtime, text, kind="x", platform="x", author=author)
+    with runtime.db.write() as db:
+        db.execute(update(Author).values(platform="x"))
+    return mention_id
 
 
 def now_of(runtime: Runtime, mention_id: int) -> Permission:
