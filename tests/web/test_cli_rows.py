@@ -19,9 +19,9 @@ SECRET = "correct horse battery"
 
 def test_a_user_is_added_with_a_password_from_stdin_and_listed_without_it(settings: Settings) -> None:
     ran = ripplewatch("user", "add", "jane", "--role", "admin", "--password-file", "-", stdin=f"{SECRET}\r\n")
-    assert ran.lines == [{"name": "jane", "role": "admin"}]
+    assert ran.lines == [{"name": "jane", "role": "admin", "brands": {}}]
     listed = ripplewatch("user", "list")
-    assert listed.lines == [{"name": "jane", "role": "admin", "active": True, "seen_at": None}]
+    assert listed.lines == [{"name": "jane", "role": "admin", "brands": {}, "active": True, "seen_at": None}]
     assert password.fits(_user(settings), SECRET)
 
 
@@ -50,6 +50,20 @@ def test_a_new_password_signs_out_everywhere(settings: Settings, tmp_path: Path)
     assert ripplewatch("user", "password", "jane", "--password-file", str(file)).code == 0
     assert password.fits(_user(settings), "another good password")
     assert _user(settings).session_key != before
+
+
+def test_a_role_may_be_for_single_brands() -> None:
+    ripplewatch("brand", "add", "acme")
+    ran = ripplewatch(
+        "user", "add", "bo", "--role", "approver", "--brand", "acme", "--password-file", "-", stdin=SECRET
+    )
+    assert ran.lines == [{"name": "bo", "role": "none", "brands": {"acme": "approver"}}]
+    assert ripplewatch("user", "role", "bo", "agent", "--brand", "acme").lines[0]["brands"] == {"acme": "agent"}
+    assert ripplewatch("user", "role", "bo", "manager").lines[0]["role"] == "manager"
+    refused = ripplewatch("user", "role", "bo", "agent", "--brand", "nowhere")
+    assert (refused.code, "no brand 'nowhere'" in refused.err) == (1, True)
+    ripplewatch("user", "add", "ada", "--role", "admin", "--password-file", "-", stdin=SECRET)
+    assert "is the only admin" in ripplewatch("user", "role", "ada", "agent").err
 
 
 def test_a_disabled_user_is_out_until_let_in_again(settings: Settings) -> None:

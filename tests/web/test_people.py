@@ -7,6 +7,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from core.tables import User
+from tests.web.stories import add_brand
 from tests.web.visitor import Visitor, words
 
 
@@ -88,3 +89,31 @@ def test_a_wrong_person_is_told(admin: Visitor, data: dict[str, str], why: str) 
     answer = admin.post("/people", data)
     assert answer.status_code == 422
     assert why in words(answer)
+
+
+def test_an_invitation_is_shown_and_can_be_withdrawn(app: Flask, admin: Visitor) -> None:
+    path, guest = _invite(admin), Visitor(app, admin.runtime)
+    assert "not yet: invited" in words(admin.get("/people"))
+    with admin.runtime.db.read() as db:
+        bo = db.scalars(select(User.id).where(User.name == "Bo")).one()
+    admin.post(f"/people/{bo}/withdraw")
+    assert guest.get(path).status_code == 404
+    with admin.runtime.db.read() as db:
+        assert db.get(User, bo) is None
+
+
+def test_who_has_come_in_is_not_withdrawn_but_shut_out(app: Flask, admin: Visitor) -> None:
+    path, guest = _invite(admin), Visitor(app, admin.runtime)
+    guest.client.post(path, data={"csrf_token": _token(guest, path), "password": "long enough now"})
+    with admin.runtime.db.read() as db:
+        bo = db.scalars(select(User.id).where(User.name == "Bo")).one()
+    admin.post(f"/people/{bo}/withdraw")
+    assert guest.get("/").status_code == 200
+
+
+def test_an_invitation_may_be_for_one_brand_alone(admin: Visitor) -> None:
+    add_brand(admin.runtime, "Acme")
+    nothing = admin.post("/people", {"name": "Bo", "role": "none"})
+    assert "for at least one of them" in words(nothing)
+    assert admin.post("/people", {"name": "Bo", "role": "none", "brand-1": "approver"}).status_code == 201
+    assert "Acme : approver" in words(admin.get("/people")).replace("Acme:", "Acme :")
