@@ -138,7 +138,7 @@ def test_a_case_is_handed_over_with_a_reason_that_is_read(runtime: Runtime) -> N
 
     def hand(version: int, why: str = "speaks Danish", **to: int) -> Case:
         with runtime.db.write() as db:
-            return teams.hand_over(db, runtime.clock, case_id, version, ana, why, **to)  # type: ignore[arg-type]
+            return teams.hand_over(db, runtime.clock, case_id, version, ana, why, **to)
 
     with pytest.raises(BadInput, match="Say why"):
         hand(1, "  ", to_user=bo)

@@ -22,7 +22,7 @@ from core.tables import NO_ROLE, ROLES, Brand, Gap, KnownIssue, Match, Mention, 
 from tests.conftest import NudgeList
 from tests.web.stories import add_brand, add_case, add_source, add_user
 from tests.web.visitor import Visitor, words
-from web import create_app
+from web.app import create_app
 from web.auth import needed_role
 from web.of_brand import OF_NO_BRAND, WAYS
 
@@ -90,8 +90,10 @@ def _address(runtime: Runtime, app: Flask, rule: Rule, name: str) -> str:
         brand = db.scalars(select(Brand).where(Brand.name == name)).one()
         values: dict[str, object] = {"slug": brand.slug, "brand_id": brand.id}
         for argument, row in (("entry_id", PlaybookEntry), ("query_id", Query), ("team_id", Team)):
-            values[argument] = db.scalars(select(row.id).where(row.brand_id == brand.id)).first()  # type: ignore[attr-defined]
-    values |= {one: 1 if name == THEIRS else 2 for one in WAYS if one not in values} | {"mention_id": values["brand_id"]}
+            values[argument] = db.scalars(select(row.id).where(row.brand_id == brand.id)).first()
+    values |= {one: 1 if name == THEIRS else 2 for one in WAYS if one not in values} | {
+        "mention_id": values["brand_id"]
+    }
     values |= {"user_id": 1, "kind": "feed", "verb": "claim", "token": "x", "reply_id": 1}
     return app.url_map.bind("").build(rule.endpoint, {one: values[one] for one in rule.arguments}, method=_method(rule))
 
@@ -104,7 +106,7 @@ def _method(rule: Rule) -> str:
 def people(world: Runtime) -> dict[str, Visitor]:
     """Somebody of every role, who has it for the one brand and nothing else; and somebody kept out of the other."""
     app = create_app(world)
-    found = {}
+    found: dict[str, Visitor] = {}
     for role in ROLES:
         visitor = Visitor(app, world).sign_in(NO_ROLE, f"{role} of one")
         kept_out = Visitor(app, world).sign_in(role, f"{role} of all but one")
@@ -231,9 +233,9 @@ def test_rows_are_chosen_as_rights_say(runtime: Runtime) -> None:
             for role in ROLES:
                 chosen = set(db.scalars(select(Brand.id).where(rights.brands(Brand.id, role))))
                 assert chosen == {one for one in ids if rights.may(role, one)}
-                for one in ids:
-                    able = set(db.scalars(select(User.name).where(roles.holds(role, one))))
-                    assert (user.name in able) is rights.may(role, one)
+                for brand_id in ids:
+                    able = set(db.scalars(select(User.name).where(roles.holds(role, brand_id))))
+                    assert (user.name in able) is rights.may(role, brand_id)
 
 
 def test_an_admin_of_a_brand_gives_roles_there_and_nowhere_else(world: Runtime, people: dict[str, Visitor]) -> None:
