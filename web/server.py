@@ -12,7 +12,7 @@ import waitress
 
 from core.errors import SettingError
 from core.runtime import Runtime
-from web import create_app
+from web.app import create_app
 
 _THREADS = 8
 _LARGEST_REQUEST = 16_000_000

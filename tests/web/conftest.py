@@ -7,7 +7,7 @@ from flask import Flask
 
 from core.runtime import Runtime
 from tests.web.visitor import Visitor
-from web import create_app
+from web.app import create_app
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from core.settings import Settings
 from tests.conftest import NudgeList
 from tests.web.stories import add_case, add_user
 from tests.web.visitor import Visitor
-from web import create_app
+from web.app import create_app
 from web.auth import needed_role
 
 WEB = Path(__file__).parents[2] / "web"

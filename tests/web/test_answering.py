@@ -11,7 +11,7 @@ from core.tables import Audit, Brand, Draft, Reply
 from responder.holding import LEASE, PLAIN_LEASE
 from tests.web.stories import add_brand, add_case, case_of
 from tests.web.visitor import Visitor, words
-from web import create_app
+from web.app import create_app
 
 
 def _do(visitor: Visitor, case_id: int, verb: str, **data: object) -> str:

@@ -21,7 +21,7 @@ from responder.cases import UNDO
 from tests.web.serving import serving
 from tests.web.stories import add_case, add_user
 from tests.web.visitor import Visitor
-from web import create_app
+from web.app import create_app
 from web.user import signed_in
 
 BROWSERS, PEOPLE, CASES = 50, 40, 8

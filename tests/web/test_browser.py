@@ -22,7 +22,7 @@ from tests.loopback import Answer, Asked, http
 from tests.web.serving import serving
 from tests.web.stories import add_case, add_source, add_user, case_of
 from tests.web.visitor import Visitor
-from web import create_app
+from web.app import create_app
 from web.setup import first_link
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]

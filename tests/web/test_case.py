@@ -11,7 +11,7 @@ from core.runtime import Runtime
 from core.tables import Author, CaseMention, Draft, Mention
 from tests.web.stories import add_case, case_of
 from tests.web.visitor import Visitor, words
-from web import create_app
+from web.app import create_app
 
 
 def test_the_page_tells_all_that_is_known(agent: Visitor) -> None:
@@ -62,14 +62,14 @@ def test_where_no_answer_is_allowed_there_is_no_box(agent: Visitor) -> None:
     case_id = add_case(agent.runtime, permission="no", permission_why="they asked us to stop", drafts=("Hello",))
     page = agent.get(f"/cases/{case_id}")
     assert "No answer here. They asked us to stop" in words(page)
-    assert "<textarea" not in page.text
+    assert 'id="text"' not in page.text
 
 
 def test_a_manager_sees_the_case_and_no_way_to_act(manager: Visitor) -> None:
     case_id = add_case(manager.runtime, drafts=("Hello",))
     page = manager.get(f"/cases/{case_id}")
     assert "My parcel is three weeks late" in words(page)
-    assert "<textarea" not in page.text
+    assert 'id="text"' not in page.text
     assert "Dismiss" not in words(page)
 
 
@@ -155,7 +155,7 @@ def test_a_deleted_post_is_not_answered(agent: Visitor) -> None:
     page = agent.get(f"/cases/{case_id}")
     assert "This post was deleted." in words(page)
     assert "Nothing to answer." in words(page)
-    assert "<textarea" not in page.text
+    assert 'id="text"' not in page.text
 
 
 def test_htmx_gets_the_pane_and_the_row_and_history_the_whole_page(agent: Visitor) -> None:

@@ -13,7 +13,7 @@ from core.runtime import Runtime
 from core.tables import Reply
 from tests.web.stories import add_case, add_user, case_of
 from tests.web.visitor import Visitor, words
-from web import create_app
+from web.app import create_app
 
 
 def _do(visitor: Visitor, case_id: int, verb: str, **data: object) -> Any:

@@ -13,7 +13,7 @@ from core.setaside import set_aside
 from core.tables import Audit, Heartbeat, SetAside, Switch
 from tests.web.stories import add_case
 from tests.web.visitor import Visitor, words
-from web import create_app
+from web.app import create_app
 
 
 def test_every_stage_and_process_is_shown(agent: Visitor) -> None:

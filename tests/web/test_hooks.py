@@ -30,7 +30,7 @@ from listener.sources.webhook import SIGNATURE, TIMESTAMP, Webhook, signed
 from tests.conftest import NudgeList
 from tests.listener import made
 from tests.web.visitor import Visitor, words
-from web import create_app
+from web.app import create_app
 from web.hooks import MOST_ITEMS
 
 SECRET = "correct horse battery staple"

@@ -18,7 +18,7 @@ from core.runtime import Runtime
 from listener.sources.webhook import signed
 from tests.listener import made
 from tests.web.test_hooks import SECRET, add_webhook, item, served
-from web import create_app
+from web.app import create_app
 
 WRONG = "wrong horse battery staple"
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from core.runtime import Runtime
 from core.tables import Brand, Query, SetupLink, Source, User
 from tests.web.visitor import Visitor, words
-from web import create_app
+from web.app import create_app
 from web.sample_brand import load_sample
 from web.setup import first_link
 

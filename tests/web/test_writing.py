@@ -15,7 +15,7 @@ from responder.finding import MAY_BLOCK
 from tests.loopback import Answer, Asked, Server, http
 from tests.web.stories import add_case
 from tests.web.visitor import Visitor, words
-from web import create_app
+from web.app import create_app
 
 APPROVED = "{name}, sorry that your parcel is late. Please send us your order number. {agent}"
 REWORDED = "{name}, I am sorry that your parcel is so late. Please send us the order number. {agent}"
