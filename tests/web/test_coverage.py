@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, insert
 
+from core.roles import EVERYTHING
 from core.runtime import Runtime
 from core.tables import Canary, Gap, Source, SourceHour, Spending
 from listener import rates
@@ -216,7 +217,7 @@ def test_either_database_gives_the_same(runtime: Runtime) -> None:
     add_case(runtime, minutes_ago=150, source=None, mention={"source_id": number})
     with runtime.db.read() as db:
         [one] = queries.coverage(db, PastHours(), now)
-        around = queries.around(db, db.get_one(Gap, gap))
+        around = queries.around(db, db.get_one(Gap, gap), EVERYTHING)
     assert str(one.hours.rate("posts")) == "1,204 posts in the last full hour, usual 1,150"
     assert ([gap.id for gap in one.open_gaps], len(one.gaps)) == ([gap], 2)
     assert one.cost

@@ -13,6 +13,7 @@ from typing import ClassVar
 import pytest
 from pydantic import SecretStr
 
+from core.roles import EVERYTHING
 from core.runtime import Runtime
 from core.secrets import seal, sealed_at, unseal
 from core.tables import Gap, Source
@@ -238,7 +239,7 @@ class Paid(load("feed")):  # type: ignore[misc]
 @pytest.mark.parametrize("budget", ["0", "-1", "1.5", "ten", "1000001", "9" * 5000])
 def test_a_budget_is_whole_dollars(sqlite_runtime: Runtime, budget: str) -> None:
     with sqlite_runtime.db.read() as db:
-        read = source_form.read(db, sqlite_runtime, Paid, {"budget": budget})
+        read = source_form.read(db, sqlite_runtime, Paid, {"budget": budget}, EVERYTHING)
     assert "whole dollars a month" in read.errors["budget"]
 
 
@@ -247,8 +248,8 @@ def test_a_budget_is_asked_for_where_reading_costs_money(
     sqlite_runtime: Runtime, budget: str, dollars: int | None
 ) -> None:
     with sqlite_runtime.db.read() as db:
-        read = source_form.read(db, sqlite_runtime, Paid, {"budget": budget})
-        free = source_form.read(db, sqlite_runtime, load("hackernews"), {"budget": budget})
+        read = source_form.read(db, sqlite_runtime, Paid, {"budget": budget}, EVERYTHING)
+        free = source_form.read(db, sqlite_runtime, load("hackernews"), {"budget": budget}, EVERYTHING)
     assert (read.errors, read.budget, free.budget) == ({}, dollars, None)
     assert (source_form.has_prices(Paid), source_form.has_prices(load("hackernews"))) == (True, False)
 
