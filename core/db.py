@@ -29,13 +29,18 @@ from core.tables import Row
 _MIGRATION_LOCK = 0x5249_5050_4C45
 """Key of the PostgreSQL advisory lock that lets one process at a time migrate ("RIPPLE")."""
 
+_MORE_AT_ONCE = 25
+"""Connections beside the five that are kept: a page may read while it reads, on each of the server's threads."""
+
 
 class Database:
     """One engine, and transactions on it. `url` is an SQLAlchemy URL (SQLite or PostgreSQL with psycopg)."""
 
     def __init__(self, url: str) -> None:
         self.engine = (
-            _sqlite(url) if url.startswith("sqlite") else create_engine(url, pool_pre_ping=True, hide_parameters=True)
+            _sqlite(url)
+            if url.startswith("sqlite")
+            else create_engine(url, pool_pre_ping=True, max_overflow=_MORE_AT_ONCE, hide_parameters=True)
         )
 
     @property
@@ -162,7 +167,8 @@ def _sqlite(url: str) -> Engine:
     file = make_url(url).database
     if file and file != ":memory:":
         Path(file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # it will hold people's words
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, hide_parameters=True)
+    wait = {"timeout": 30, "check_same_thread": False}
+    engine = create_engine(url, connect_args=wait, max_overflow=_MORE_AT_ONCE, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, record: object) -> None:
