@@ -78,6 +78,7 @@ STAGES = {
         Stage("clock", "responder", "responder.clock"),
         Stage("follow_up", "responder", "responder.follow_up"),
         Stage("redact", "responder", "responder.redact"),
+        Stage("scrub", "responder", "core.text_index"),
     )
 }
 """In the order in which a process that runs several looks for work: what a customer waits for comes first."""

@@ -9,10 +9,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from typing import Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+
+from core import waiting
+from core.clock import Clock
+
+if TYPE_CHECKING:
+    from core.runtime import Runtime
 
 INDEXED: Mapping[str, tuple[str, ...]] = {
     "mentions": ("text",),
@@ -22,6 +29,9 @@ INDEXED: Mapping[str, tuple[str, ...]] = {
     "authors": ("handle", "name"),
 }
 """Tables, and the columns in which words are found."""
+
+STAGE = "scrub"
+SCRUBBED_WITHIN = timedelta(minutes=30)
 
 _SECURE = sqlite3.sqlite_version_info >= (3, 42)
 """Whether FTS5 can forget a word in place; before that only by writing the index anew."""
@@ -78,15 +88,36 @@ def unmake(dialect: str) -> Iterator[str]:
         yield f"DROP TABLE {table}_ft"
 
 
-def scrub(db: Session) -> None:
+def scrub_soon(db: Session, clock: Clock) -> None:
     """Let no forgotten word linger in the index's file, where the database cannot see to that itself.
 
     PostgreSQL's autovacuum and FTS5's secure-delete (SQLite 3.42) do; older ones keep deleted words until parts of the
-    index are merged, so it is merged here.
+    index are merged. That takes seconds in a large index, so it is done once for all that was forgotten meanwhile.
     """
-    if db.get_bind().dialect.name == "sqlite" and not _SECURE:
+    if _lingers(db):
+        waiting.add(db, clock, STAGE, [0], clock.now() + SCRUBBED_WITHIN)
+
+
+def scrub(db: Session) -> None:
+    """The same at once."""
+    if _lingers(db):
         for table in ("mentions", "notes", "replies", "authors"):
             db.execute(text(f"INSERT INTO {table}_ft({table}_ft) VALUES('optimize')"))
+        waiting.done(db, STAGE, [0])
+
+
+def work(runtime: Runtime) -> int:
+    """Scrub if it is time; see core/queue.py."""
+    with runtime.db.read() as db:
+        if not waiting.any_for(db, runtime.clock, STAGE):
+            return 0
+    with runtime.db.write() as db:
+        scrub(db)
+    return 1
+
+
+def _lingers(db: Session) -> bool:
+    return db.get_bind().dialect.name == "sqlite" and not _SECURE
 
 
 def condition(dialect: str, table: str, terms: list[str]) -> tuple[str, dict[str, Any]]:

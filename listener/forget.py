@@ -65,7 +65,7 @@ def forget_authors(
         wanted = select(mention.id).where(mention.author_id.in_(part), mention.deleted_at.is_(None))
         count += forget_mentions(db, clock, list(db.scalars(wanted)), why, asked_at)
         _empty_authors(db, part)
-    text_index.scrub(db)
+        text_index.scrub_soon(db, clock)
     return count
 
 
@@ -105,7 +105,7 @@ def _forget(db: Session, clock: Clock, ids: Sequence[int], why: str, asked_at: d
     for platform, number in sorted(Counter(row.platform for row in rows).items()):
         done = {"asked_at": asked_at, "done_at": clock.now(), "mentions": number}
         db.add(tables.Forgetting(platform=platform, why=why, **done))
-    text_index.scrub(db)
+    text_index.scrub_soon(db, clock)
     return len(live)
 
 

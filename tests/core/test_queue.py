@@ -73,7 +73,8 @@ def test_every_stage_is_there_and_names_stages_that_are(stage: Stage) -> None:
 
 
 def test_what_a_customer_waits_for_comes_first() -> None:
-    assert [stage.name for stage in stages_of("responder")] == ["post", "open_case", "clock", "follow_up", "redact"]
+    names = ["post", "open_case", "clock", "follow_up", "redact", "scrub"]
+    assert [stage.name for stage in stages_of("responder")] == names
 
 
 def test_a_stage_works_until_nothing_is_left_and_nudges_the_next(runtime: Runtime, queue: NudgeList) -> None:

@@ -16,6 +16,7 @@ from core.tables import (
     CaseMention,
     CaseTag,
     Copy,
+    Correction,
     Draft,
     KnownIssue,
     Match,
@@ -46,7 +47,7 @@ from web.sample_brand import load_sample, remove_sample
 EVERYTHING = (
     *(Author, Brand, Case, CaseMention, Draft, Match, Mention, OwnAccount, PlaybookEntry),
     *(Query, Reply, SetAside, Source, Verdict, Waiting, Copy, Relevance, SourceHour, Wording),
-    *(CaseTag, KnownIssue, Note, Team),
+    *(CaseTag, Correction, KnownIssue, Note, Team),
 )
 """Save the audit, of which nothing is ever removed."""
 
@@ -73,6 +74,8 @@ def _a_case(runtime: Runtime, mention_id: int, brand_id: int) -> None:
         db.add_all((Note(case_id=case.id, text="called her", at=now), CaseTag(case_id=case.id, tag="vip")))
         db.add(Team(brand_id=brand_id, name=f"Team {mention_id}", created_at=now))
         db.add(KnownIssue(brand_id=brand_id, name="Late parcels", opened_at=now))
+        of_people = {"platform": "x", "model": "m", "user_name": "Ana", "at": now}
+        db.add(Correction(mention_id=mention_id, head="sentiment", label="positive", **of_people))
         db.add(SetAside(stage="judge", subject="mention", subject_id=mention_id, reason="", at=now))
         db.add(SetAside(stage="post", subject="reply", subject_id=case.replies[0].id, reason="", at=now))
         waiting.add(db, runtime.clock, "open_case", [mention_id])
@@ -97,7 +100,7 @@ def test_it_is_there_as_if_just_heard(sample: Runtime, queue: NudgeList) -> None
         assert timedelta() < sample.clock.now() - newest < timedelta(minutes=10)
         assert timedelta(days=12) < newest - oldest < timedelta(days=15)
         assert waiting.count(db, "judge") == mentions
-        assert db.scalar(select(func.count()).select_from(PlaybookEntry)) == 28
+        assert db.scalar(select(func.count()).select_from(PlaybookEntry)) == 32
     assert queue.nudged == ["judge"]
 
 
@@ -170,12 +173,15 @@ def test_every_table_that_a_sample_can_fill_is_counted_here() -> None:
         "audit",
         "audit_heads",
         "canaries",
+        "fits",
         "forgettings",
         "gaps",
+        "glossary",
         "heartbeats",
         "memberships",
         "notifications",
         "playbook_versions",
+        "samples",
         "setup_links",
         "spendings",
         "switches",

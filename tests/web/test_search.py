@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url, select, text
 
-from core import migrations
+from core import migrations, text_index, waiting
+from core.clock import HeldClock
 from core.db import Database
+from core.queue import STAGES, run_stage
 from core.roles import EVERYTHING, Rights
 from core.runtime import Runtime
 from core.tables import NO_ROLE, Author, Brand, CaseMention, Match, Mention, Note, PlaybookEntry, Reply
@@ -109,7 +111,7 @@ def test_filters_narrow_it_down(runtime: Runtime) -> None:
             assert [hit.case_id for hit in search(db, asked).mentions] == wanted, narrowed
 
 
-def test_what_is_forgotten_is_found_nowhere_not_even_in_the_file(runtime: Runtime) -> None:
+def test_what_is_forgotten_is_found_nowhere_and_soon_not_even_in_the_file(runtime: Runtime, clock: HeldClock) -> None:
     word = "wombatissimo"
     case_id = _case(runtime, f"the {word} is 4711", author={"name": f"Mx {word}"}, reply={"text": "hm"}, state="sent")
     for number in range(20):
@@ -125,6 +127,10 @@ def test_what_is_forgotten_is_found_nowhere_not_even_in_the_file(runtime: Runtim
     with runtime.db.read() as db:
         assert word not in db.scalars(select(Note.text)).one()
         assert word not in db.scalars(select(Author.name).where(Author.id == 1)).one()
+    clock.advance(text_index.SCRUBBED_WITHIN.total_seconds())
+    run_stage(runtime, STAGES["scrub"])
+    with runtime.db.read() as db:
+        assert not waiting.any_for(db, runtime.clock, "scrub")
     if runtime.db.sqlite:
         with runtime.db.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")

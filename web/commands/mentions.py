@@ -12,6 +12,7 @@ import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core import text_index
 from core.errors import BadInput
 from core.tables import Mention
 from listener.forget import ERASED, forget_author, forget_mentions, forget_older_than
@@ -84,6 +85,7 @@ def forget(
             count += forget_author(db, runtime.clock, platform, handle)
         if older_than:
             count += forget_older_than(db, runtime.clock, older_than)
+        text_index.scrub(db)
     say({"forgotten": count})
 
 
