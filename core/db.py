@@ -167,8 +167,8 @@ def _sqlite(url: str) -> Engine:
     file = make_url(url).database
     if file and file != ":memory:":
         Path(file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # it will hold people's words
-    wait = {"timeout": 30, "check_same_thread": False}
-    engine = create_engine(url, connect_args=wait, max_overflow=_MORE_AT_ONCE, hide_parameters=True)
+    more = {"max_overflow": _MORE_AT_ONCE} if file and file != ":memory:" else {}  # which is one connection
+    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, hide_parameters=True, **more)
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, record: object) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core import waiting
+from core import text_index, waiting
 from core.clock import HeldClock
 from core.queue import STAGES, run_stage
 from core.runtime import Runtime
@@ -105,6 +105,8 @@ def test_deleted_upstream_leaves_no_trace_of_its_text_anywhere(
         collect(db, clock, source, Page(deleted=(native_id,)), matcher)
         assert waiting.count(db, "redact") == 1
     assert work(runtime) == 1
+    clock.advance(text_index.SCRUBBED_WITHIN.total_seconds())
+    run_stage(runtime, STAGES["scrub"])
 
     with runtime.db.read() as db:
         left = everything(db)

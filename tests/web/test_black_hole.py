@@ -65,10 +65,10 @@ def test_what_lies_with_nobody_is_here_until_somebody_takes_it(runtime: Runtime,
 def test_what_is_put_out_of_sight_is_here(
     runtime: Runtime, clock: HeldClock, values: dict[str, Any], why: str | None
 ) -> None:
-    days = values.pop("days", None) if "days" in values else None
-    if days:
-        values = values | {"snoozed_until": clock.now() + timedelta(days=days)}
-    one = add_case(runtime, **LATE | values)
+    case = {name: value for name, value in values.items() if name != "days"}
+    if "days" in values:
+        case["snoozed_until"] = clock.now() + timedelta(days=values["days"])
+    one = add_case(runtime, **LATE | case)
     assert found(runtime, clock) == ({one: why} if why else {})
 
 

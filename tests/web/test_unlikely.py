@@ -40,7 +40,7 @@ def said(runtime: Runtime, mention_id: int) -> bool | None:
 def test_not_about_us_dismisses_the_case_and_is_undone(agent: Visitor) -> None:
     case_id = add_case(agent.runtime, "hawkweed in my lawn is late to flower")
     page = agent.get(f"/cases/{case_id}")
-    assert 'data-key="n"' in page.text
+    assert 'data-key="x"' in page.text
     agent.post(f"/cases/{case_id}/dismiss", {"version": case_of(agent.runtime, case_id).version, "why": "not about us"})
     case = case_of(agent.runtime, case_id)
     assert case.state == "dismissed"
