@@ -86,6 +86,8 @@ def _case(place: Place, now: datetime) -> dict[str, Any]:
         "facts": place.facts.stored(),
         "permission": plan.permission.how,
         "permission_why": plan.permission.why,
+        "platform": plan.notice.platform,
+        "followers": plan.notice.author.followers,
         "opened_at": now,
         "changed_at": now,
     } | _times(place, found.severity).stored()

@@ -1,5 +1,7 @@
 """SQLAlchemy rows and their unique constraints, one file per stage. Importing this knows them all."""
 
+from core.tables.alerts import Alert, AlertRule, Channel, Delivery, Quoted, SlackPerson
+from core.tables.incidents import Embedding, Incident, IncidentEvent, IncidentMention
 from core.tables.listener import (
     Author,
     Brand,
@@ -34,6 +36,7 @@ from core.tables.responder import (
     Team,
     TeamMember,
 )
+from core.tables.ripple import Counted, HourCount, Reading, Ripple, Series, Spread, Topic, WordCount
 from core.tables.row import Row
 from core.tables.sentiment import Correction, Fit, GlossaryRule, Relevance, Sample, Verdict
 from core.tables.web import NO_ROLE, ROLES, Membership, SetupLink, User
@@ -41,6 +44,8 @@ from core.tables.web import NO_ROLE, ROLES, Membership, SetupLink, User
 __all__ = [
     "NO_ROLE",
     "ROLES",
+    "Alert",
+    "AlertRule",
     "Audit",
     "AuditHead",
     "Author",
@@ -49,14 +54,22 @@ __all__ = [
     "Case",
     "CaseMention",
     "CaseTag",
+    "Channel",
     "Copy",
     "Correction",
+    "Counted",
+    "Delivery",
     "Draft",
+    "Embedding",
     "Fit",
     "Forgetting",
     "Gap",
     "GlossaryRule",
     "Heartbeat",
+    "HourCount",
+    "Incident",
+    "IncidentEvent",
+    "IncidentMention",
     "KnownIssue",
     "Match",
     "Membership",
@@ -67,21 +80,29 @@ __all__ = [
     "PlaybookEntry",
     "PlaybookVersion",
     "Query",
+    "Quoted",
+    "Reading",
     "Relevance",
     "Reply",
+    "Ripple",
     "Row",
     "Sample",
+    "Series",
     "SetAside",
     "SetupLink",
+    "SlackPerson",
     "Source",
     "SourceHour",
     "Spending",
+    "Spread",
     "Switch",
     "Team",
     "TeamMember",
+    "Topic",
     "User",
     "Verdict",
     "Waiting",
+    "WordCount",
     "WordList",
     "Wording",
 ]

@@ -12,14 +12,15 @@ from core.tables.row import Row
 
 class Waiting(Row):
     """That a stage has an item to work on, from `due` on. Comes with the work and goes with its result, each in one
-    transaction with it."""
+    transaction with it. `lane` 0 overtakes: it presses; 1 is usual; 2 is what lets others pass."""
 
     __tablename__ = "waiting"
-    __table_args__ = (Index(None, "stage", "due"),)
+    __table_args__ = (Index(None, "stage", "due"), Index(None, "stage", "lane", "due"))
 
     stage: Mapped[str] = mapped_column(primary_key=True)
     subject_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     due: Mapped[datetime]
+    lane: Mapped[int] = mapped_column(default=1, server_default="1")
 
 
 class SetAside(Row):

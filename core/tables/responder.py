@@ -28,7 +28,8 @@ class Case(Row):
     The clock: `due_at` and `resolve_due_at`, met at `first_reply_at` and `resolved_at`; most of the time to them is
     gone at `warn_at` and `resolve_warn_at`. Somebody was warned of them at `warned_at`, of their passing at
     `breached_at`. After our reply: a word to ask is proposed at `follow_up_at`, and `outcome` (better, same, worse) is
-    what the author's next word, `outcome_mention_id`, sounds like.
+    what the author's next word, `outcome_mention_id`, sounds like. `platform` and `followers` are the first mention's
+    and its author's when the case was opened, for the figures by platform and audience.
     """
 
     __tablename__ = "cases"
@@ -41,6 +42,7 @@ class Case(Row):
         Index(None, "state", "due_at"),
         Index(None, "kind", "state", "priority"),
         Index(None, "held_until"),
+        Index(None, "brand_id", "opened_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -80,6 +82,8 @@ class Case(Row):
     outcome_at: Mapped[datetime | None]
     outcome_mention_id: Mapped[int | None] = mapped_column(ForeignKey("mentions.id", ondelete="SET NULL"))
     snoozed_until: Mapped[datetime | None]
+    platform: Mapped[str] = mapped_column(default="", server_default="")
+    followers: Mapped[int | None]
     opened_at: Mapped[datetime]
     changed_at: Mapped[datetime]
 

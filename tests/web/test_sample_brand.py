@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from core import waiting
 from core.runtime import Runtime
 from core.tables import (
+    Alert,
     Author,
     Brand,
     Case,
@@ -17,7 +18,14 @@ from core.tables import (
     CaseTag,
     Copy,
     Correction,
+    Counted,
+    Delivery,
     Draft,
+    Embedding,
+    HourCount,
+    Incident,
+    IncidentEvent,
+    IncidentMention,
     KnownIssue,
     Match,
     Mention,
@@ -25,15 +33,22 @@ from core.tables import (
     OwnAccount,
     PlaybookEntry,
     Query,
+    Quoted,
+    Reading,
     Relevance,
     Reply,
+    Ripple,
     Row,
+    Series,
     SetAside,
     Source,
     SourceHour,
+    Spread,
     Team,
+    Topic,
     Verdict,
     Waiting,
+    WordCount,
     Wording,
 )
 from core.types import Author as Writer
@@ -48,6 +63,8 @@ EVERYTHING = (
     *(Author, Brand, Case, CaseMention, Draft, Match, Mention, OwnAccount, PlaybookEntry),
     *(Query, Reply, SetAside, Source, Verdict, Waiting, Copy, Relevance, SourceHour, Wording),
     *(CaseTag, Correction, KnownIssue, Note, Team),
+    *(Alert, Counted, Delivery, Embedding, HourCount, Incident, IncidentEvent, IncidentMention, Quoted, Reading),
+    *(Ripple, Series, Spread, Topic, WordCount),
 )
 """Save the audit, of which nothing is ever removed."""
 
@@ -170,9 +187,11 @@ def _tables() -> list[type[Row]]:
 
 def test_every_table_that_a_sample_can_fill_is_counted_here() -> None:
     others = {
+        "alert_rules",
         "audit",
         "audit_heads",
         "canaries",
+        "channels",
         "fits",
         "forgettings",
         "gaps",
@@ -183,6 +202,7 @@ def test_every_table_that_a_sample_can_fill_is_counted_here() -> None:
         "playbook_versions",
         "samples",
         "setup_links",
+        "slack_people",
         "spendings",
         "switches",
         "team_members",
