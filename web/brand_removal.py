@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from core import text_index, waiting
 from core.clock import Clock
-from core.tables import Author, Brand, Case, Match, Mention, Reply, SetAside, Waiting
+from core.tables import Alert, Author, Brand, Case, Delivery, Match, Mention, Reply, Ripple, SetAside, Waiting
 from listener.chunks import chunks
 
-_SUBJECTS = {"judge": "mention", "open_case": "mention", "post": "reply"}
+_SUBJECTS = {
+    **dict.fromkeys(("judge", "open_case", "count", "cluster", "spread"), "mention"),
+    **{"post": "reply", "ripple": "ripple", "alert": "alert", "deliver": "delivery"},
+}
 """What the ids that wait for a stage are ids of."""
 
 
@@ -21,7 +26,7 @@ def remove_brand(db: Session, clock: Clock, brand: Brand) -> int:
     stays. A mention that is another brand's as well looks for that brand's case anew. Gives the number of mentions.
     """
     doomed, shared = _mentions(db, brand)
-    _stop_waiting(db, select(Mention.id).where(doomed), _replies_of(brand))
+    _stop_waiting(db, {"mention": select(Mention.id).where(doomed), **_of_brand(brand)})
     authors = sorted(db.scalars(select(Mention.author_id).where(doomed).distinct()))
     count = db.scalar(select(func.count()).select_from(Mention).where(doomed)) or 0
     db.execute(delete(Mention).where(doomed).execution_options(synchronize_session=False))
@@ -43,13 +48,18 @@ def _mentions(db: Session, brand: Brand) -> tuple[ColumnElement[bool], list[int]
     return own & ~also_others, list(db.scalars(cased))
 
 
-def _replies_of(brand: Brand) -> Select[int]:
-    return select(Reply.id).join(Case).where(Case.brand_id == brand.id)
+def _of_brand(brand: Brand) -> dict[str, Select[int]]:
+    """The ids of what is the brand's and goes with it, by what they are ids of."""
+    return {
+        "reply": select(Reply.id).join(Case).where(Case.brand_id == brand.id),
+        "ripple": select(Ripple.id).where(Ripple.brand_id == brand.id),
+        "alert": select(Alert.id).where(Alert.brand_id == brand.id),
+        "delivery": select(Delivery.id).join(Alert).where(Alert.brand_id == brand.id),
+    }
 
 
-def _stop_waiting(db: Session, mentions: Select[int], replies: Select[int]) -> None:
+def _stop_waiting(db: Session, gone: Mapping[str, Select[int]]) -> None:
     """No stage looks for what is gone."""
-    gone = {"mention": mentions, "reply": replies}
     for stage, subject in _SUBJECTS.items():
         db.execute(delete(Waiting).where(Waiting.stage == stage, Waiting.subject_id.in_(gone[subject])))
     aside = ((SetAside.subject == subject) & SetAside.subject_id.in_(ids) for subject, ids in gone.items())

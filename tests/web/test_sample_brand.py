@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
-from core import waiting
+from core import alerts, waiting
+from core.clock import Clock
 from core.runtime import Runtime
 from core.tables import (
     Alert,
@@ -16,6 +18,7 @@ from core.tables import (
     Case,
     CaseMention,
     CaseTag,
+    Channel,
     Copy,
     Correction,
     Counted,
@@ -64,7 +67,7 @@ EVERYTHING = (
     *(Query, Reply, SetAside, Source, Verdict, Waiting, Copy, Relevance, SourceHour, Wording),
     *(CaseTag, Correction, KnownIssue, Note, Team),
     *(Alert, Counted, Delivery, Embedding, HourCount, Incident, IncidentEvent, IncidentMention, Quoted, Reading),
-    *(Ripple, Series, Spread, Topic, WordCount),
+    *(Channel, Ripple, Series, Spread, Topic, WordCount),
 )
 """Save the audit, of which nothing is ever removed."""
 
@@ -97,6 +100,39 @@ def _a_case(runtime: Runtime, mention_id: int, brand_id: int) -> None:
         db.add(SetAside(stage="post", subject="reply", subject_id=case.replies[0].id, reason="", at=now))
         waiting.add(db, runtime.clock, "open_case", [mention_id])
         waiting.add(db, runtime.clock, "post", [case.replies[0].id])
+        _a_ripple(db, runtime.clock, mention_id, brand_id)
+
+
+def _a_ripple(db: Session, clock: Clock, mention_id: int, brand_id: int) -> None:
+    """Everything that can be made of many mentions."""
+    now, ours = clock.now(), {"brand_id": brand_id, "mention_id": mention_id}
+    incident = Incident(
+        brand_id=brand_id, origin="spread", name="Late", began_at=now, noticed_at=now, last_at=now, changed_at=now
+    )
+    channel = Channel(brand_id=brand_id, kind="apprise", name=f"Mail {mention_id}", created_at=now)
+    db.add_all((incident, channel, Topic(brand_id=brand_id, name=f"Topic {mention_id}", query="late", created_at=now)))
+    db.add(Counted(**ours, hour=now, platform="x", language="en", sentiment="negative"))
+    counted = {"brand_id": brand_id, "dimension": "all", "value": str(mention_id)}
+    db.add(HourCount(**counted, hour=now))
+    db.add(WordCount(brand_id=brand_id, day=now.date(), word=f"late{mention_id}"))
+    db.add(Series(**counted, kind="complaints", fed_to=now, state=b""))
+    db.add_all(
+        (
+            Spread(mention_id=mention_id, began_at=now),
+            Reading(mention_id=mention_id, at=now, likes=1, reposts=1, replies=1),
+        )
+    )
+    db.add(Embedding(**ours, model="m", at=now, vector=b""))
+    db.flush()
+    db.add(IncidentMention(**ours, incident_id=incident.id, joined_at=now))
+    db.add(IncidentEvent(incident_id=incident.id, at=now, kind="noticed", key="", words="noticed"))
+    seen = {"since": now, "at": now, "noticed_at": now, "window": 300, "observed": 4, "expected": 1, "score": 0.6}
+    db.add(Ripple(**ours, kind="spread", dimension="mention", value=str(mention_id), sentence="", **seen))
+    alert_id = alerts.tell(db, clock, "incident", incident.id, brand_id, "high", "4 like complaints")
+    delivery = Delivery(alert_id=alert_id, channel_id=channel.id, due=now)
+    db.add(delivery)
+    db.flush()
+    db.add(Quoted(delivery_id=delivery.id, mention_id=mention_id))
 
 
 @pytest.fixture
@@ -191,7 +227,6 @@ def test_every_table_that_a_sample_can_fill_is_counted_here() -> None:
         "audit",
         "audit_heads",
         "canaries",
-        "channels",
         "fits",
         "forgettings",
         "gaps",
