@@ -1,0 +1,1 @@
+"""Alerts: who hears of what, where, and what was delivered."""
