@@ -1,18 +1,30 @@
 """What a place outside must offer so that alerts can be sent there.
 
-A sender is made from one row of `channels`, with its secret settings, and is used by the stage `deliver` alone, which
-writes down what it is about to do before it calls. So a sender tries once, with a deadline on every socket, and never
-by itself again: RetryLater and GiveUp mean that nothing was sent, Unsure that it may have been.
+A kind of channel is a module named in KINDS, which sets `SENDER` to a class that keeps to `Sender`. A sender is made
+from one row of `channels`, with its secret settings, and is used by the stage `deliver` alone, which writes down what it
+is about to do before it calls. So a sender tries once, with a deadline on every socket, and never by itself again:
+RetryLater and GiveUp mean that nothing was sent, Unsure that it may have been.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import ClassVar, Protocol, cast
 
-from core.errors import GiveUp
+from core.clock import Clock
+from core.errors import BadInput, GiveUp
+from core.settings import Settings
+from listener.source import Field
+
+KINDS: Mapping[str, str] = {
+    "slack": "responder.alerts.slack.bot",
+    "slack_webhook": "responder.alerts.slack.webhook",
+    "apprise": "responder.alerts.notify",
+}
+"""Where the sender of each kind of channel stands."""
 
 BUTTONS = ("take", "snooze", "dismiss")
 """What a person may do from a message; opening the page is a link. The words on them are the message's."""
@@ -48,25 +60,50 @@ class Message:
     version: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a sender is made with: the channel's own `settings`, secret ones among them, and what the process gives."""
+
+    settings: Mapping[str, object] = field(repr=False)
+    process: Settings
+    clock: Clock
+
+
 class Sender(Protocol):
     """Sends to one channel. Raises RetryLater, GiveUp (Refused), or Unsure, in the service's words."""
+
+    title: ClassVar[str]
+    """What people call the service."""
+    about: ClassVar[str]
+    """One sentence for the set-up page: what is sent, and what it needs."""
+    fields: ClassVar[tuple[Field, ...]]
+    """What to ask for; `secret` ones are encrypted at rest."""
+    steps: ClassVar[tuple[str, ...]]
+    """What to do on the service's side first, one click after the other; () where nothing is needed."""
+
+    def __init__(self, context: Context) -> None:
+        """Check the settings; raise BadInput that names the field. Opens nothing yet."""
+        ...
 
     def send(self, message: Message, key: str) -> dict[str, str]:
         """Send it; gives the place where it now stands. `key` is this delivery's own, for `find`."""
         ...
 
-    def update(self, place: Mapping[str, str], message: Message) -> None:
-        """Let the message at `place` say this. Where messages cannot be changed, nothing happens."""
+    def update(self, place: Mapping[str, str], message: Message) -> dict[str, str]:
+        """Let the message at `place` say this; gives the place as it is then, to be kept. Doing it twice is no harm.
+
+        Where messages cannot be changed, nothing happens.
+        """
         ...
 
     def thread(self, place: Mapping[str, str], text: str, key: str) -> dict[str, str]:
         """Say a line under the message at `place`; {} where there are no threads, and nothing is said."""
         ...
 
-    def find(self, key: str, around: datetime) -> dict[str, str] | None:
-        """The place of the message with this key, sent at about that time; None if it certainly is not there.
+    def find(self, key: str, around: datetime, under: Mapping[str, str] | None = None) -> dict[str, str] | None:
+        """The place of what was sent with this key at about that time; None if it certainly is not there.
 
-        Unsure where the service cannot tell.
+        `under` is the place of the message in whose thread it was said. Unsure where the service cannot tell.
         """
         ...
 
@@ -77,3 +114,10 @@ class Sender(Protocol):
     def close(self) -> None:
         """Let go of sockets. May be called twice."""
         ...
+
+
+def load(kind: str) -> type[Sender]:
+    """The class that sends to channels of this kind; BadInput with the known kinds if there is none."""
+    if kind not in KINDS:
+        raise BadInput(f"no channel of kind {kind!r}; there are: {', '.join(sorted(KINDS))}")
+    return cast("type[Sender]", importlib.import_module(KINDS[kind]).SENDER)
