@@ -32,9 +32,10 @@ class Counted(Row):
     """
 
     __tablename__ = "counted"
+    __table_args__ = (Index(None, "brand_id", "hour"),)
 
     mention_id: Mapped[int] = mapped_column(ForeignKey("mentions.id", ondelete="CASCADE"), primary_key=True)
-    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id", ondelete="CASCADE"), primary_key=True, index=True)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id", ondelete="CASCADE"), primary_key=True)
     hour: Mapped[datetime]
     platform: Mapped[str]
     source_id: Mapped[int] = mapped_column(default=0)

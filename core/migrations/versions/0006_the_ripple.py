@@ -194,7 +194,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("mention_id", "brand_id", name=op.f("pk_counted")),
     )
     with op.batch_alter_table("counted", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_counted_brand_id"), ["brand_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_counted_brand_id_counted_hour"), ["brand_id", "hour"], unique=False)
 
     op.create_table(
         "embeddings",
@@ -455,7 +455,7 @@ def downgrade() -> None:
 
     op.drop_table("embeddings")
     with op.batch_alter_table("counted", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_counted_brand_id"))
+        batch_op.drop_index(batch_op.f("ix_counted_brand_id_counted_hour"))
 
     op.drop_table("counted")
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
