@@ -1,8 +1,8 @@
 """What a place outside must offer so that alerts can be sent there.
 
 A kind of channel is a module named in KINDS, which sets `SENDER` to a class that keeps to `Sender`. A sender is made
-from one row of `channels`, with its secret settings, and is used by the stage `deliver` alone, which writes down what it
-is about to do before it calls. So a sender tries once, with a deadline on every socket, and never by itself again:
+from one row of `channels`, with its secret settings, and is used by the stage `deliver` alone, which writes down what
+it is about to do before it calls. So a sender tries once, with a deadline on every socket, and never by itself again:
 RetryLater and GiveUp mean that nothing was sent, Unsure that it may have been.
 """
 
