@@ -25,10 +25,12 @@ _SKIPPED = 50
 
 @pages.get("/")
 def every() -> ResponseReturnValue:
-    """List the brands that can be measured."""
+    """List the brands that can be measured; the page of the only one where there is one."""
     with current.runtime().db.read() as db:
         brands = db.scalars(select(Brand).where(current.rights().brands(Brand.id)).order_by(Brand.name)).all()
-        return render_template("accuracy/brands.html", brands=brands)
+    if len(brands) == 1:
+        return redirect(url_for("accuracy.show", slug=brands[0].slug))
+    return render_template("accuracy/brands.html", brands=brands)
 
 
 @pages.get("/<slug>")

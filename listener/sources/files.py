@@ -158,7 +158,7 @@ class FilesReplier:
 
     def account(self) -> str:
         """The file that replies go to."""
-        return f"the outbox file {self._file}"
+        return f"the outbox file {self._file.name}"
 
     def send(self, reply: Outgoing) -> Receipt:
         """Append the reply, unless it is there already. What was half written when the disk was full is taken back."""

@@ -340,7 +340,7 @@ def _files(stack: ExitStack, process: Settings, clock: HeldClock) -> Place:
         lines = process.outbox.read_text("utf-8").splitlines() if process.outbox.exists() else []
         return [one["text"] for one in map(json.loads, lines) if one["mention_id"] == native_id]
 
-    account = f"the outbox file {process.outbox}"
+    account = f"the outbox file {process.outbox.name}"
     return Place("files", process, {"path": "/srv/incoming"}, account, "Sorry, no. {number}!", post, replies)
 
 
