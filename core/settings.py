@@ -76,6 +76,10 @@ class Settings(BaseSettings):
         "https://bsky.social",
         description="Bluesky server of the bluesky source's account, for search and notifications.",
     )
+    bluesky_public_url: str = Field(
+        "https://public.api.bsky.app",
+        description="Where the bluesky source reads, without an account, how often posts were passed on.",
+    )
     x_api_url: str = Field("https://api.x.com", description="X's API, for the x source.")
     reddit_url: str = Field("https://www.reddit.com", description="Reddit, where the reddit source gets its tokens.")
     reddit_oauth_url: str = Field("https://oauth.reddit.com", description="Reddit's API, for the reddit source.")
@@ -95,6 +99,7 @@ class Settings(BaseSettings):
     hackernews_url: str = Field(
         "https://hn.algolia.com/api/v1", description="Algolia's Hacker News API, for the hackernews source."
     )
+    slack_api_url: str = Field("https://slack.com/api/", description="Slack's API, for alerts.")
     canary_hours: float = Field(
         24,
         ge=0,
@@ -132,7 +137,7 @@ class Settings(BaseSettings):
             raise ValueError("must start with redis://, rediss:// or unix://")
         return value
 
-    @field_validator("writer_url")
+    @field_validator("writer_url", "slack_api_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
