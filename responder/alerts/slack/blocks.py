@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
 from typing import Any
 
 from core.mask import mask
@@ -41,7 +40,9 @@ def escaped(text: str, longest: int = LONGEST_TEXT) -> str:
 
 def blocks(message: Message, chart: str = "") -> list[Block]:
     """All blocks of a message; `chart` is the id of an image that was uploaded."""
-    found = [{"type": "header", "text": _plain(f"{_MARKS.get(message.severity, '')} {message.title}", LONGEST_HEADER)}]
+    found: list[Block] = [
+        {"type": "header", "text": _plain(f"{_MARKS.get(message.severity, '')} {message.title}", LONGEST_HEADER)}
+    ]
     found += [_section(text) for text in (message.sentence, _standing(message)) if text.strip()]
     if message.facts:
         found.append({"type": "section", "fields": [_fact(*one) for one in message.facts[:MOST_FIELDS]]})
@@ -84,7 +85,7 @@ def _button(action: str, label: str) -> Block:
     return {"type": "button", "action_id": action, "text": _plain(label, LONGEST_BUTTON)}
 
 
-def _asking(action: str) -> Mapping[str, Any]:
+def _asking(action: str) -> Block:
     """Taking and snoozing is undone in a moment; that it is not ours ends it for everybody, so Slack asks first."""
     if action != "dismiss":
         return {}
