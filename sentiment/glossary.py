@@ -22,6 +22,7 @@ from core.runtime import Runtime
 from core.tables import GlossaryRule, Match, Mention
 from core.types import UNSUPPORTED, Verdict
 from listener.query import Matcher, Post, Query, QuerySyntaxError, read_listed
+from sentiment.classifier import Classifier
 from sentiment.corrections import of_models
 from sentiment.labels import known, said, with_label, worded
 
@@ -67,6 +68,20 @@ class Glossary:
             verdict = with_label(verdict, rule.head, rule.label)
             verdict = replace(verdict, reasons=(*verdict.reasons, rule.worded))
         return verdict
+
+
+class Ruled:
+    """A model and a brand's rules after it: a Classifier that reads a text as mentions of the brand are read."""
+
+    def __init__(self, model: Classifier, glossary: Glossary) -> None:
+        self.name = model.name
+        self._model = model
+        self._glossary = glossary
+
+    def classify(self, texts: Sequence[str], langs: Sequence[str | None] | None = None) -> list[Verdict]:
+        """One verdict per text, in order."""
+        said = self._model.classify(texts, langs)
+        return [self._glossary.applied(verdict, text) for verdict, text in zip(said, texts, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`ripplewatch classify`, `match` and `suggest`: files in, answers out; no database is touched."""
+"""`ripplewatch classify`, `match` and `suggest`: files in, answers out. Only `classify --brand` opens the database."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from core import settings
 from listener.match import match_lines
 from responder.suggest import suggest_lines
 from sentiment import classifier
+from sentiment.brand_models import as_taught
 from sentiment.classify import classify_lines
+from sentiment.glossary import Ruled, glossaries
 from web.commands.lines import bounded, name_of, report, say
+from web.commands.opened import brand_of, opened
 
 _INPUT = click.File("rb")
 _file = click.argument("file", type=_INPUT, default="-")
@@ -24,14 +27,21 @@ _strict = click.option("--strict", is_flag=True, help="End with exit code 1 at t
 )
 @_file
 @click.option("--model", help="Another model than MODEL says: bundled, lexicon, or a Hugging Face id or folder.")
+@click.option("--brand", help="Read as mentions of this brand are read: as it taught the model, and by its rules.")
 @_strict
-def classify(file: BinaryIO, model: str | None, strict: bool) -> None:
+def classify(file: BinaryIO, model: str | None, brand: str | None, strict: bool) -> None:
     """Judge texts: FILE (or stdin) holds JSON Lines {"id", "text"}, stdout gets one verdict a line, in order.
 
     A complaint's label is true, false, or null for unsure.
     """
     chosen = settings.load()
     judge = classifier.load(model or chosen.model, chosen.model_threads)
+    if brand:
+        with opened() as runtime, runtime.db.read() as db:
+            row = brand_of(db, brand)
+            judge = as_taught(db, judge, row.id)
+            rules = glossaries(db, [row.id])
+            judge = Ruled(judge, rules[row.id]) if rules else judge
     for verdict in classify_lines(bounded(file), judge, name_of(file), strict=strict, report=report):
         say(verdict)
 
