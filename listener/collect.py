@@ -29,7 +29,7 @@ from core import tables, waiting
 from core.clock import Clock
 from core.db import insert
 from core.types import Author, Mention, Page
-from listener import budget, canary, copies, gaps, rates
+from listener import budget, canary, copies, gaps, pressing, rates
 from listener.chunks import chunks
 from listener.clean import clean, short_id
 from listener.confirm import confirm
@@ -80,9 +80,19 @@ class _Held:
 
 
 def collect(
-    db: Session, clock: Clock, source: tables.Source, page: Page, matcher: BrandMatcher, *, as_context: bool = False
+    db: Session,
+    clock: Clock,
+    source: tables.Source,
+    page: Page,
+    matcher: BrandMatcher,
+    *,
+    as_context: bool = False,
+    late: bool = False,
 ) -> Collected:
-    """Store a page of `source`, which is a row of this session; see the module."""
+    """Store a page of `source`, which is a row of this session; see the module.
+
+    `late`: it comes from an import or is fetched after all, and lets overtake what is heard now (listener/pressing.py).
+    """
     now, page = clock.now(), canary.without(db, clock, source, page)
     heard, own = _heard(page, matcher, now)
     confirm(db, clock, own)
@@ -105,7 +115,8 @@ def collect(
     copies.forget(db, list(edited))
     copies.note(db, [*edited, *(stored[key].id for key in fresh)])
     _add_reposts(db, source.kind, page.reposts)
-    waiting.add(db, clock, "judge", matched)
+    to_judge = {stored[key].id: heard[key] for key in brands if stored[key].id in matched} | edited
+    waiting.add(db, clock, "judge", to_judge, lane=pressing.lanes(db, now, matcher, to_judge, late=late))
     deleted = _forget(db, clock, source.kind, page)
     _store_progress(db, source, page, now, new)
     return Collected(

@@ -111,7 +111,7 @@ class _Batches:
             return Imported()
         with self._runtime.db.write() as db:
             source = db.get_one(Source, self._source.id)
-            done = collect(db, self._runtime.clock, source, Page(tuple(mentions)), self._matcher)
+            done = collect(db, self._runtime.clock, source, Page(tuple(mentions)), self._matcher, late=True)
         if done.to_judge:
             self._runtime.queue.nudge("judge")
         return Imported(new=done.new, known=len(mentions) - done.new - done.own, own=done.own)

@@ -134,9 +134,8 @@ class _Looking:
         """Store a page that has nothing to do with the cursor, in one transaction with what the block does."""
         with self.runtime.db.write() as db:
             row = db.get_one(tables.Source, self.source_id)
-            collected = collect(
-                db, self.runtime.clock, row, replace(page, cursor=None), self.matcher, as_context=as_context
-            )
+            page = replace(page, cursor=None)
+            collected = collect(db, self.runtime.clock, row, page, self.matcher, as_context=as_context, late=True)
             settings.renew(self.runtime.settings, row, page.credentials)
             yield db, row
         if collected.to_judge:

@@ -6,6 +6,7 @@ Read the watchlist again now and then; where it equals the matcher's, the matche
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -19,10 +20,20 @@ from listener.query.tree import normal_value
 
 log = logging.getLogger(__name__)
 
+_HANDLE = re.compile(r"(?<![\w.])@([\w.-]+(?:@[\w.-]+)?)")
+
 
 def fold_handle(handle: str) -> str:
     """A handle as it is compared and as OwnAccount stores it: folded, without @."""
     return normal_value("from", handle)
+
+
+def names_one(text: str, handles: Collection[str]) -> bool:
+    """Whether a text names one of these accounts, which are folded handles: @name, or @name@server."""
+    if "@" not in text or not handles:
+        return False
+    ours = {*handles, *(handle.partition("@")[0] for handle in handles)}  # on Mastodon, neighbours leave it out
+    return any(fold_handle(name.rstrip(".-")) in ours for name in _HANDLE.findall(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +113,10 @@ class BrandMatcher:
             return False
         author = mention.author
         return (platform, fold_handle(author.handle)) in own or (platform, fold_handle(author.native_id)) in own
+
+    def own_on(self, platform: str) -> frozenset[str]:
+        """The folded handles of our accounts on a platform."""
+        return frozenset(handle for where, handle in self.watchlist.own if where == platform)
 
     def terms(self, brands: Collection[int] | None = None) -> tuple[str, ...]:
         """Words to ask a platform for that can only be asked for words; those of some brands, or of all.

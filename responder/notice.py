@@ -18,7 +18,7 @@ from core.tables import Author, Brand, CaseMention, Match, Mention, OwnAccount, 
 from core.types import UNSUPPORTED, Kind
 from core.types import Author as Writer
 from core.types import Mention as Heard
-from listener.matching import fold_handle
+from listener.matching import fold_handle, names_one
 from responder.triage import Facts
 
 KINDS = ("complaint", "other", "purchase", "question", "praise")
@@ -29,7 +29,6 @@ _SURE = 0.5
 
 _LINK = re.compile(r"https?://\S+|www\.\S+", re.IGNORECASE)
 _QUESTION = re.compile(r"[?？؟;]")
-_HANDLE = re.compile(r"(?<![\w.])@([\w.-]+(?:@[\w.-]+)?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +140,7 @@ class Notice:
         """Whether it names one of the brand's accounts, or was written to it."""
         if self.kind == "email":
             return True
-        if "@" not in self.text:
-            return False
-        ours = {handle for platform, handle in brand.own if platform == self.platform}
-        ours |= {handle.partition("@")[0] for handle in ours}  # on Mastodon, neighbours leave the server out
-        named = (fold_handle(name.rstrip(".-")) for name in _HANDLE.findall(self.text))
-        return any(name in ours for name in named)
+        return names_one(self.text, {handle for platform, handle in brand.own if platform == self.platform})
 
     def facts(self, now: datetime, *, direct: bool) -> Facts:
         """What speaks for its priority, by itself; `direct` is whether it speaks to the brand."""

@@ -85,7 +85,10 @@ class Incident(Row):
 
 class IncidentMention(Row):
     """That a mention belongs to an incident of a brand: by its likeness (0..1), or because a person (`by_hand`) put it
-    there, or took it out of the one it was in (`incident_id` None: it joins none by itself again)."""
+    there, or took it out of the one it was in (`incident_id` None: it joins none by itself again).
+
+    `followers` are its author's when it joined: what an incident reached stays when the author is forgotten.
+    """
 
     __tablename__ = "incident_mentions"
     __table_args__ = (Index(None, "incident_id", "joined_at"),)
@@ -95,6 +98,7 @@ class IncidentMention(Row):
     incident_id: Mapped[int | None] = mapped_column(ForeignKey("incidents.id", ondelete="CASCADE"))
     likeness: Mapped[float | None]
     by_hand: Mapped[bool] = mapped_column(default=False)
+    followers: Mapped[int] = mapped_column(default=0)
     joined_at: Mapped[datetime]
 
     mention: Mapped[Mention] = relationship()

@@ -165,7 +165,7 @@ class Reply(Row):
     attempts: Mapped[int] = mapped_column(default=0)
     sending_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
-    native_id: Mapped[str | None]
+    native_id: Mapped[str | None] = mapped_column(index=True)
     url: Mapped[str | None]
     error: Mapped[str | None]
 

@@ -342,6 +342,7 @@ def upgrade() -> None:
         sa.Column("incident_id", sa.Integer(), nullable=True),
         sa.Column("likeness", sa.Double(), nullable=True),
         sa.Column("by_hand", sa.Boolean(), nullable=False),
+        sa.Column("followers", sa.Integer(), nullable=False),
         sa.Column("joined_at", core.tables.row.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["brand_id"], ["brands.id"], name=op.f("fk_incident_mentions_brand_id"), ondelete="CASCADE"
@@ -403,6 +404,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("followers", sa.Integer(), nullable=True))
         batch_op.create_index(batch_op.f("ix_cases_brand_id_cases_opened_at"), ["brand_id", "opened_at"], unique=False)
 
+    with op.batch_alter_table("replies", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_replies_native_id"), ["native_id"], unique=False)
+
     with op.batch_alter_table("waiting", schema=None) as batch_op:
         batch_op.add_column(sa.Column("lane", sa.Integer(), server_default="1", nullable=False))
         batch_op.create_index(
@@ -419,6 +423,9 @@ def downgrade() -> None:
     with op.batch_alter_table("waiting", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_waiting_stage_waiting_lane_waiting_due"))
         batch_op.drop_column("lane")
+
+    with op.batch_alter_table("replies", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_replies_native_id"))
 
     with op.batch_alter_table("cases", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_cases_brand_id_cases_opened_at"))
