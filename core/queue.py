@@ -75,6 +75,7 @@ STAGES = {
         Stage("glossary", "sentiment", "sentiment.glossary", next=("judge",)),
         Stage("post", "responder", "responder.post"),
         Stage("open_case", "responder", "responder.open_case"),
+        Stage("incident", "responder", "responder.incident_cases"),
         Stage("clock", "responder", "responder.clock"),
         Stage("follow_up", "responder", "responder.follow_up"),
         Stage("redact", "responder", "responder.redact"),

@@ -15,7 +15,7 @@ from core import audit, roles
 from core.clock import Clock
 from core.errors import BadInput, Forbidden
 from core.tables import Case, Draft, Reply, User
-from responder import guard, second_person, typing_in
+from responder import guard, incident_cases, second_person, typing_in
 from responder.holding import LONGEST_WHY, leave
 from responder.notifications import tell
 from responder.repliers import unaddressed
@@ -39,7 +39,7 @@ def say_of(db: Session, case: Case, user_id: int, text: str) -> Say:
     author = _author(case, user_id)
     written = second_person.Written(
         severity=case.severity,
-        incident=case.known_issue_id is not None,
+        incident=rules.incident and incident_cases.involved(db, case),
         approved_before=_approved(db, case.brand_id, author) if rules.new_agent else 0,
         kinds=frozenset(one.kind for one in guard.for_case(db, case, text)) if rules.kinds else frozenset(),
     )

@@ -60,8 +60,8 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the rules look at: the case's severity, whether it belongs to an incident, how many replies of this author
-    were approved before, and which KINDS the guard found in the text."""
+    """What the rules look at: the case's severity, whether it is in an open incident or known issue, how many replies
+    of this author were approved before, and which KINDS the guard found in the text."""
 
     severity: str = "normal"
     incident: bool = False

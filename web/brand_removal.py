@@ -9,12 +9,12 @@ from sqlalchemy.orm import Session, aliased
 
 from core import text_index, waiting
 from core.clock import Clock
-from core.tables import Alert, Author, Brand, Case, Delivery, Match, Mention, Reply, Ripple, SetAside, Waiting
+from core.tables import Alert, Author, Brand, Case, Delivery, Incident, Match, Mention, Reply, Ripple, SetAside, Waiting
 from listener.chunks import chunks
 
 _SUBJECTS = {
     **dict.fromkeys(("judge", "open_case", "count", "cluster", "spread"), "mention"),
-    **{"post": "reply", "ripple": "ripple", "alert": "alert", "deliver": "delivery"},
+    **{"post": "reply", "ripple": "ripple", "alert": "alert", "deliver": "delivery", "incident": "incident"},
 }
 """What the ids that wait for a stage are ids of."""
 
@@ -52,6 +52,7 @@ def _of_brand(brand: Brand) -> dict[str, Select[int]]:
     """The ids of what is the brand's and goes with it, by what they are ids of."""
     return {
         "reply": select(Reply.id).join(Case).where(Case.brand_id == brand.id),
+        "incident": select(Incident.id).where(Incident.brand_id == brand.id),
         "ripple": select(Ripple.id).where(Ripple.brand_id == brand.id),
         "alert": select(Alert.id).where(Alert.brand_id == brand.id),
         "delivery": select(Delivery.id).join(Alert).where(Alert.brand_id == brand.id),

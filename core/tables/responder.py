@@ -111,11 +111,13 @@ class CaseMention(Row):
 
 
 class Draft(Row):
-    """A suggested reply. `origin` is playbook, past (like our reply `reply_id`), writer, person, kept or proposal.
+    """A suggested reply. `origin` is playbook, past (like our reply `reply_id`), holding, writer, person, kept or
+    proposal.
 
     Of a person there is one per case and `user_id`: what they typed so far; its `version` rises with every save. What
     a later save from another window replaced is `kept`. A proposal is the one text of a case that waits for a second
-    person. `unresolved` are placeholders to fill in.
+    person. Holding is the reply that its incident holds ready, `version` that incident's. `unresolved` are
+    placeholders to fill in.
     """
 
     __tablename__ = "drafts"

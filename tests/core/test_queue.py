@@ -73,7 +73,7 @@ def test_every_stage_is_there_and_names_stages_that_are(stage: Stage) -> None:
 
 
 def test_what_a_customer_waits_for_comes_first() -> None:
-    names = ["post", "open_case", "clock", "follow_up", "redact", "scrub"]
+    names = ["post", "open_case", "incident", "clock", "follow_up", "redact", "scrub"]
     assert [stage.name for stage in stages_of("responder")] == names
 
 

@@ -132,4 +132,4 @@ class Machine:
 
 def left(db: Session) -> bool:
     """Whether any stage still has work, due now or later; a case's clock is none, it runs for as long as the case."""
-    return any(waiting.count(db, stage) for stage in STAGES if stage not in ("clock", "follow_up", "scrub"))
+    return any(waiting.count(db, stage) for stage in STAGES if stage not in ("incident", "clock", "follow_up", "scrub"))

@@ -181,7 +181,8 @@ def _drafts(db: Session, case_id: int) -> Sequence[Draft]:
     """Suggested replies, best first; what people wrote is not among them (web/queries/desk.py)."""
     typed = ("person", "kept", "proposal")
     suggested = select(Draft).where(Draft.case_id == case_id, Draft.origin.not_in(typed))
-    return db.scalars(suggested.order_by(Draft.score.desc().nulls_last(), Draft.id)).all()
+    first = Draft.origin != "holding"
+    return db.scalars(suggested.order_by(first, Draft.score.desc().nulls_last(), Draft.id)).all()
 
 
 def _history(db: Session, case: Case) -> list[Done]:
