@@ -162,6 +162,13 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.ripplewatch_home / 'ripplewatch.sqlite'}"
 
     @property
+    def pages_url(self) -> str:
+        """Where people reach the pages: PUBLIC_URL, or this machine."""
+        host = "127.0.0.1" if self.host in {"", "0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
+        host = f"[{host}]" if ":" in host else host
+        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
+
+    @property
     def outbox(self) -> Path:
         """The file that the files replier appends to, with the default filled in."""
         return self.outbox_file or self.ripplewatch_home / "outbox.jsonl"

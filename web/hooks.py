@@ -32,7 +32,6 @@ from listener.settings import whole
 from listener.sources import webhook
 from web import current
 from web.auth import public
-from web.setup import base_url
 from web.throttle import Throttle
 
 pages = Blueprint("hooks", __name__)
@@ -76,7 +75,7 @@ def init_app(app: Flask, clock: Clock, csrf: CSRFProtect) -> None:
 
 def hook_address(source_id: int) -> str:
     """The whole address of a source, as others reach it."""
-    return f"{base_url(current.runtime().settings)}{webhook.path(source_id)}"
+    return f"{current.runtime().settings.pages_url}{webhook.path(source_id)}"
 
 
 @pages.post("/hooks/<int:source_id>")

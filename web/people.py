@@ -19,7 +19,7 @@ from core.errors import BadInput
 from core.tables import NO_ROLE, ROLES, Brand, Membership, User
 from web import brand_form, current, password
 from web.auth import enter, needs, public
-from web.setup import LONGEST_NAME, base_url
+from web.setup import LONGEST_NAME
 
 pages = Blueprint("people", __name__)
 
@@ -242,7 +242,7 @@ def _signer() -> URLSafeTimedSerializer:
 
 def _link(row: User) -> str:
     """A link that lets a person choose a password. It carries the session key, which a new password changes."""
-    base = current.runtime().settings.public_url and base_url(current.runtime().settings)
+    base = current.runtime().settings.public_url and current.runtime().settings.pages_url
     path = url_for("people.choose", token=_signer().dumps([row.id, row.session_key]))
     return (base or request.host_url.rstrip("/")) + path
 

@@ -14,7 +14,6 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from core.runtime import Runtime
-from core.settings import Settings
 from core.tables import SetupLink, User
 from web import current, password
 from web.auth import enter, public
@@ -32,14 +31,7 @@ def first_link(runtime: Runtime) -> str | None:
             return None
         db.execute(delete(SetupLink))
         db.add(SetupLink(token_hash=_hash(token), created_at=runtime.clock.now()))
-    return f"{base_url(runtime.settings)}/setup/{token}"
-
-
-def base_url(settings: Settings) -> str:
-    """Where people reach the pages: PUBLIC_URL, or this machine."""
-    host = "127.0.0.1" if settings.host in {"", "0.0.0.0", "::"} else settings.host  # noqa: S104 - compared, not bound
-    host = f"[{host}]" if ":" in host else host
-    return settings.public_url.rstrip("/") or f"http://{host}:{settings.port}"
+    return f"{runtime.settings.pages_url}/setup/{token}"
 
 
 @pages.get("/setup/<token>")

@@ -92,7 +92,7 @@ class Delivery(Row):
     `kind` is alert, escalation, or thread (a line under the alert: `key` is the timeline event's id). `state` is
     waiting, sending, sent, failed (`error` says why, in the service's words), unsure (it may have arrived: it is not
     sent again) or dropped. It goes at `due` at the earliest. `place` is where it stands outside (Slack: channel, ts),
-    `shown` the fingerprint of what it says there, so that it is only changed when that has.
+    `shown` the fingerprint of what it says there, so that it is only changed when that has; `updated_at` is when it was.
     """
 
     __tablename__ = "deliveries"
@@ -108,6 +108,7 @@ class Delivery(Row):
     attempts: Mapped[int] = mapped_column(default=0)
     sending_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime | None]
     place: Mapped[dict[str, str]] = mapped_column(default=dict)
     shown: Mapped[str] = mapped_column(default="")
     error: Mapped[str | None]

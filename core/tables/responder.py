@@ -263,16 +263,22 @@ class Note(Row):
 
 class Notification(Row):
     """Something that a user should know of a case: `kind` is mentioned, assigned, taken_over, propose, due, breach ...
+    or of an alert: `kind` is alert, or trouble (it was not delivered).
 
     `key` tells one occasion from another: each is said once.
     """
 
     __tablename__ = "notifications"
-    __table_args__ = (UniqueConstraint("user_id", "case_id", "kind", "key"), Index(None, "user_id", "seen_at"))
+    __table_args__ = (
+        UniqueConstraint("user_id", "case_id", "kind", "key"),
+        UniqueConstraint("user_id", "alert_id", "kind", "key"),
+        Index(None, "user_id", "seen_at"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id", ondelete="CASCADE"), index=True)
+    case_id: Mapped[int | None] = mapped_column(ForeignKey("cases.id", ondelete="CASCADE"), index=True)
+    alert_id: Mapped[int | None] = mapped_column(ForeignKey("alerts.id", ondelete="CASCADE"), index=True)
     kind: Mapped[str]
     key: Mapped[str] = mapped_column(default="")
     words: Mapped[str]

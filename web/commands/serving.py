@@ -22,7 +22,7 @@ from web.commands.opened import opened
 from web.commands.stopping import on_signal
 from web.sample_brand import load_sample
 from web.server import Server, bound, pages
-from web.setup import base_url, first_link
+from web.setup import first_link
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ def _pages(host: str | None, port: int | None) -> Iterator[tuple[Runtime, Server
 
 
 def _announce(runtime: Runtime) -> None:
-    note(f"Ripplewatch is at {base_url(runtime.settings)} (Ctrl+C stops it)")
+    note(f"Ripplewatch is at {runtime.settings.pages_url} (Ctrl+C stops it)")
     if link := first_link(runtime):
         note(f"Open {link} to make the first account (this link works once)")
 

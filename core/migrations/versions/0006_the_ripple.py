@@ -156,6 +156,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("sending_at", core.tables.row.UtcDateTime(timezone=True), nullable=True),
         sa.Column("sent_at", core.tables.row.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", core.tables.row.UtcDateTime(timezone=True), nullable=True),
         sa.Column("place", sa.JSON(), nullable=False),
         sa.Column("shown", sa.Text(), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
@@ -407,6 +408,17 @@ def upgrade() -> None:
     with op.batch_alter_table("replies", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_replies_native_id"), ["native_id"], unique=False)
 
+    with op.batch_alter_table("notifications", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("alert_id", sa.Integer(), nullable=True))
+        batch_op.alter_column("case_id", existing_type=sa.INTEGER(), nullable=True)
+        batch_op.create_index(batch_op.f("ix_notifications_alert_id"), ["alert_id"], unique=False)
+        batch_op.create_unique_constraint(
+            batch_op.f("uq_notifications_user_id_alert_id_kind_key"), ["user_id", "alert_id", "kind", "key"]
+        )
+        batch_op.create_foreign_key(
+            batch_op.f("fk_notifications_alert_id"), "alerts", ["alert_id"], ["id"], ondelete="CASCADE"
+        )
+
     with op.batch_alter_table("waiting", schema=None) as batch_op:
         batch_op.add_column(sa.Column("lane", sa.Integer(), server_default="1", nullable=False))
         batch_op.create_index(
@@ -423,6 +435,14 @@ def downgrade() -> None:
     with op.batch_alter_table("waiting", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_waiting_stage_waiting_lane_waiting_due"))
         batch_op.drop_column("lane")
+
+    op.execute("DELETE FROM notifications WHERE case_id IS NULL")
+    with op.batch_alter_table("notifications", schema=None) as batch_op:
+        batch_op.drop_constraint(batch_op.f("fk_notifications_alert_id"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("uq_notifications_user_id_alert_id_kind_key"), type_="unique")
+        batch_op.drop_index(batch_op.f("ix_notifications_alert_id"))
+        batch_op.alter_column("case_id", existing_type=sa.INTEGER(), nullable=False)
+        batch_op.drop_column("alert_id")
 
     with op.batch_alter_table("replies", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_replies_native_id"))
