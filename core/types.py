@@ -108,6 +108,30 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """How often a mention had been liked, passed on (reposts and quotes) and answered at one moment."""
+
+    likes: int = 0
+    reposts: int = 0
+    replies: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """What a platform says of mentions when it is asked for their counts alone.
+
+    `counts` are by native id; whoever is missing there and in `deleted` nothing is known of just now. `spent`,
+    `rest_until` and `credentials` are as in Page.
+    """
+
+    counts: Mapping[str, Counts] = field(default_factory=dict)
+    deleted: tuple[str, ...] = ()
+    spent: Mapping[str, int] = field(default_factory=dict)
+    rest_until: datetime | None = None
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """What a platform says of our credentials: who we are there, what we may and may not do, and until when.
 

@@ -1,7 +1,7 @@
 """What paid sources cost, and what is left out first when the month's money runs short.
 
     below 70% of the month's budget    everything is heard
-    from 70%                           competitors are left out
+    from 70%                           competitors are left out, and what spreads is not read again
     from 90%                           only what is put to our own accounts is heard
     from 100%                          the source waits for the next month, with an open gap and a reason to read
 

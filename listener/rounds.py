@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from core.errors import GiveUp, RetryLater
-from core.types import Mention, Page, Rejected, Span
+from core.types import Counts, Mention, Page, Recount, Rejected, Span
 from listener.source import Context
 from listener.walk import Walks, moment
 
@@ -68,6 +68,12 @@ class Heard:
             events=self.events,
             **more,
         )
+
+    def recount(self, **more: Any) -> Recount:
+        """Only the counts of it, and what is gone."""
+        now = self.mentions | self.edited
+        counts = {name: Counts(one.likes, one.reposts, one.replies) for name, one in now.items()}
+        return Recount(counts, tuple(self.deleted), **more)
 
 
 class Rounds:

@@ -7,8 +7,8 @@ Both raise RetryLater, GiveUp or Unsure (core/errors.py) with the platform's own
 bad items reports them in `Page.rejected` and goes on.
 
 What not every platform can do, a source offers by having the method: `access` (Knows), `fetch_gap` (Refetches),
-`recheck` (Rechecks), `parents` (FindsParents), `send_canary` (SendsCanary), `may_reply` (DecidesReplies); and a
-replier `redact` (Redacts), `used` (Uses), `addressed` (Addresses).
+`recheck` (Rechecks), `recount` (Recounts), `parents` (FindsParents), `send_canary` (SendsCanary), `may_reply`
+(DecidesReplies); and a replier `redact` (Redacts), `used` (Uses), `addressed` (Addresses).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import ClassVar, Protocol, cast, runtime_checkable
 from core.clock import Clock
 from core.errors import BadInput
 from core.settings import Settings
-from core.types import Access, Mention, Outgoing, Page, Permission, Receipt, Span, Used
+from core.types import Access, Mention, Outgoing, Page, Permission, Receipt, Recount, Span, Used
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +143,24 @@ class Rechecks(Protocol):
 
     def recheck(self, ids: Sequence[str]) -> Page:
         """Which of these native ids are `deleted`, and which `edited` (as they read now). No cursor."""
+        ...
+
+
+@runtime_checkable
+class Recounts(Protocol):
+    """A source that can be asked how often mentions have been liked, passed on and answered by now."""
+
+    recount_ids: ClassVar[int]
+    """How many mentions are asked for at a time."""
+    recounted: ClassVar[frozenset[str]]
+    """Which of likes, reposts and replies the platform tells."""
+
+    def recount(self, posts: Mapping[str, Mapping[str, object]]) -> Recount:
+        """The counts of the posts with these native ids now; each comes with what `Mention.extra` keeps of it.
+
+        Raises GiveUp and RetryLater in the platform's words: that costs a later reading and nothing else. Deadlines on
+        every socket. Used by another process than the one that fetches.
+        """
         ...
 
 
@@ -281,6 +299,12 @@ def load(kind: str) -> type[Source]:
 def load_replier(kind: str) -> type[Replier] | None:
     """The class that replies where `kind` hears; None where only a person can."""
     return cast("type[Replier] | None", getattr(_module(kind), "REPLIER", None))
+
+
+def recounted(kind: str) -> frozenset[str]:
+    """Which of likes, reposts and replies can be asked for again where `kind` hears (Recounts); often none."""
+    found: frozenset[str] = getattr(_module(kind).SOURCE, "recounted", frozenset())
+    return found
 
 
 def _module(kind: str) -> ModuleType:

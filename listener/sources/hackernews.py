@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import httpx2
 
 from core.errors import GiveUp, RetryLater
-from core.types import Author, Mention, Page, Permission, Rejected, Span
+from core.types import Author, Counts, Mention, Page, Permission, Recount, Rejected, Span
 from listener.http import check
 from listener.markup import plain_text
 from listener.source import Context, Field
@@ -43,6 +43,8 @@ class HackerNews:
     silent_seconds: ClassVar[float | None] = None
     recheck_seconds: ClassVar[float] = 43_200
     recheck_ids: ClassVar[int] = 20
+    recount_ids: ClassVar[int] = 20
+    recounted: ClassVar[frozenset[str]] = frozenset({"likes", "replies"})
     parent_ids: ClassVar[int] = 5
     reply: ClassVar[Permission] = Permission(
         "hand", "Hacker News has no way to reply by API: copy the text, open the post, and answer there."
@@ -80,6 +82,20 @@ class HackerNews:
         return Page(
             deleted=tuple(native_id for native_id, item in found.items() if item is None),
             edited=tuple(one for one in mentions.values() if isinstance(one, Mention)),
+        )
+
+    def recount(self, posts: Mapping[str, Mapping[str, object]]) -> Recount:
+        """Points, which only stories show, and how many comments stand below. When all seem gone, the search is."""
+        found = {native_id: self._item(native_id) for native_id in posts if native_id.isdecimal()}
+        if len(found) > 1 and not any(found.values()):
+            raise RetryLater(f"Hacker News' search says nothing of {len(found)} items that it had")
+        return Recount(
+            counts={
+                native_id: Counts(int(one.get("points") or 0), 0, _below(one))
+                for native_id, one in found.items()
+                if one
+            },
+            deleted=tuple(native_id for native_id, one in found.items() if one is None),
         )
 
     def parents(self, ids: Sequence[str]) -> Page:
@@ -147,6 +163,16 @@ class HackerNews:
         if response.status_code not in known:
             check(response, "Hacker News' search", self._context.clock.now())
         return response
+
+
+def _below(item: Mapping[str, Any]) -> int:
+    """How many comments stand below an item, at any depth."""
+    number, children = 0, list(item.get("children") or ())
+    while children:
+        one = children.pop()
+        number += one.get("author") is not None
+        children += one.get("children") or ()
+    return number
 
 
 def _json(response: httpx2.Response) -> Any:

@@ -13,16 +13,18 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import ClassVar
 
 from core.errors import BadInput, GiveUp, RetryLater
-from core.types import Access, Page, Permission, Rejected, Span
+from core.types import Access, Page, Permission, Recount, Rejected, Span
 from listener.source import Context, Field
 from listener.sources.bluesky import jetstream
 from listener.sources.bluesky.jetstream import Jetstream, Place, microseconds, moment
 from listener.sources.bluesky.login import Login
 from listener.sources.bluesky.page import NAMES, UNREADABLE, Cursor, Heard
+from listener.sources.bluesky.public import POSTS_AT_ONCE, Public
 from listener.sources.bluesky.records import POSTS, REPOSTS
 from listener.sources.bluesky.reply import BlueskyReplier, may_reply
 from listener.sources.bluesky.stream import Stream
@@ -113,6 +115,8 @@ class Bluesky:
     )
     poll_seconds: ClassVar[float] = 0
     silent_seconds: ClassVar[float | None] = 60
+    recount_ids: ClassVar[int] = POSTS_AT_ONCE
+    recounted: ClassVar[frozenset[str]] = frozenset({"likes", "reposts", "replies"})
     reply: ClassVar[Permission] = Permission(
         "hand",
         "Replies to Bluesky need your handle and an app password: copy the text, open the post, and answer there.",
@@ -131,6 +135,7 @@ class Bluesky:
             raise BadInput("Answer: tagged or everybody")
         self._collections = (POSTS, REPOSTS) if reposts == "yes" else (POSTS,)
         self._login = _login(context, request_seconds)
+        self._public = Public(context.process.bluesky_public_url, context.clock, request_seconds)
         self._notified_at = context.clock.monotonic()
         self._stream: Stream | None = None
         self._cursor: str | None = None
@@ -168,6 +173,7 @@ class Bluesky:
         """Close the connections."""
         self._hang_up()
         self._end_replay()
+        self._public.close()
         if self._login:
             self._login.close()
 
@@ -188,6 +194,11 @@ class Bluesky:
         """Part of a gap: what the hosts still have of it, then, of a signed-in account's search, what they lack."""
         part = _Part.read(cursor) if cursor else _Part(microseconds(gap.start))
         return self._replayed(gap, part, cursor) if part.term is None else self._searched(part)
+
+    def recount(self, posts: Mapping[str, Mapping[str, object]]) -> Recount:
+        """What everybody is shown. Who is not shown may be too new as well as gone: the stream tells of deletions."""
+        uris = [uri for uri in posts if uri.startswith("at://")]
+        return Recount(self._public.counts(uris) if uris else {})
 
     def _open(self, place: Place) -> Stream:
         """A stream from the host whose turn it is, or else from the other. What the last one says is raised."""

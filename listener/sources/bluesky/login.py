@@ -98,18 +98,22 @@ class Login:
             raise RetryLater(f"Bluesky cannot be reached: {error or type(error).__name__}") from error
 
     def _body(self, response: httpx2.Response) -> dict[str, Any]:
-        now = self._clock.now()
-        after = _reset(response.headers, now)
-        if response.status_code == httpx2.codes.TOO_MANY_REQUESTS and after:
-            raise RetryLater("Bluesky answered 429: too many requests", after)
-        check(response, "Bluesky", now)
-        try:
-            body = response.json()
-        except ValueError as error:
-            raise RetryLater(f"Bluesky answered something that is not JSON: {error}") from error
-        if not isinstance(body, dict):
-            raise RetryLater("Bluesky answered in another form than it used to")
-        return body
+        return body_of(response, self._clock.now())
+
+
+def body_of(response: httpx2.Response, now: datetime) -> dict[str, Any]:
+    """What a server of Bluesky's answers. Raises RetryLater, and GiveUp in its words."""
+    after = _reset(response.headers, now)
+    if response.status_code == httpx2.codes.TOO_MANY_REQUESTS and after:
+        raise RetryLater("Bluesky answered 429: too many requests", after)
+    check(response, "Bluesky", now)
+    try:
+        body = response.json()
+    except ValueError as error:
+        raise RetryLater(f"Bluesky answered something that is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise RetryLater("Bluesky answered in another form than it used to")
+    return body
 
 
 def worn_out(response: httpx2.Response) -> bool:

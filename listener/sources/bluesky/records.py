@@ -39,9 +39,15 @@ def mention(did: str, rkey: str, record: Mapping[str, Any], seen: datetime) -> M
     )
 
 
+def counts(view: Mapping[str, Any]) -> tuple[int, int, int]:
+    """How often a post that is shown was liked, passed on (reposts and quotes) and answered."""
+    reposts = int(view.get("repostCount") or 0) + int(view.get("quoteCount") or 0)
+    return int(view.get("likeCount") or 0), reposts, int(view.get("replyCount") or 0)
+
+
 def viewed(view: Mapping[str, Any], now: datetime) -> Mention:
     """The mention that a search shows, or a notification: with its author's name, and counts where they are told."""
-    author = view["author"]
+    author, (likes, reposts, replies) = view["author"], counts(view)
     found = mention(author["did"], view["uri"].rpartition("/")[2], view["record"], now)
     return Mention(
         platform=found.platform,
@@ -54,9 +60,9 @@ def viewed(view: Mapping[str, Any], now: datetime) -> Mention:
         reply_to=found.reply_to,
         conversation=found.conversation,
         lang=found.lang,
-        likes=int(view.get("likeCount") or 0),
-        reposts=int(view.get("repostCount") or 0) + int(view.get("quoteCount") or 0),
-        replies=int(view.get("replyCount") or 0),
+        likes=likes,
+        reposts=reposts,
+        replies=replies,
         extra=found.extra,
     )
 

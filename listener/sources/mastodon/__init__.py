@@ -20,15 +20,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from core.errors import BadInput, GiveUp, RetryLater
-from core.types import Access, Mention, Page, Permission, Rejected
+from core.types import Access, Counts, Mention, Page, Permission, Recount, Rejected
 from listener.source import Context, Field
 from listener.sources.mastodon import statuses
 from listener.sources.mastodon.reply import MastodonReplier, may_reply
 from listener.sources.mastodon.server import (
     NOTIFICATIONS,
     TOLD,
+    NotThere,
     Params,
     Server,
     Timeline,
@@ -149,6 +151,8 @@ class Mastodon:
     silent_seconds: ClassVar[float | None] = None
     recheck_seconds: ClassVar[float] = 86_400
     recheck_ids: ClassVar[int] = 20
+    recount_ids: ClassVar[int] = PARENTS
+    recounted: ClassVar[frozenset[str]] = frozenset({"likes", "reposts", "replies"})
     reply: ClassVar[Permission] = Permission(
         "hand", "Replies to Mastodon need an access token: copy the text, open the post, and answer there."
     )
@@ -171,7 +175,7 @@ class Mastodon:
         self._cursor: str | None = None
         self._news = _News()
         self._uris: dict[str, str] = {}
-        self._gives_parents = True
+        self._gives_statuses = True
 
     def fetch(self, cursor: str | None) -> Page:
         """Some pages of the timelines, until they are at their end; then, with a token, what the stream brings."""
@@ -221,6 +225,35 @@ class Mastodon:
         heard = _Heard()
         mentions = self._mentions(found, heard).values()
         return Page(edited=tuple(mentions), deleted=tuple(gone), rejected=tuple(heard.rejected))
+
+    def recount(self, posts: Mapping[str, Mapping[str, object]]) -> Recount:
+        """The counts as this server knows them, of the statuses that it gave us. Twice missing is deleted."""
+        ids = {str(kept["id"]): uri for uri, kept in posts.items() if kept.get("server") == self._server.host}
+        if not ids:
+            return Recount()
+        found = self._at_once(list(ids))
+        alone = {one: self._alone(one) for one in ids if one not in found}
+        counts = {ids[one]: Counts(*statuses.counts(said)) for one, said in (found | alone).items() if said}
+        return Recount(counts, tuple(ids[one] for one, said in alone.items() if said is None))
+
+    def _at_once(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        """The statuses that a server of Mastodon 4.3 or newer shows of these."""
+        if not self._gives_statuses:
+            return {}
+        try:
+            answer = self._server.get("/api/v1/statuses", {"id[]": list(ids)}).body
+        except GiveUp:
+            self._gives_statuses = False
+            return {}
+        return {str(one["id"]): one for one in answer if str(one["id"]) in ids}
+
+    def _alone(self, status_id: str) -> Mapping[str, Any] | None:
+        """One status; None where the server says that there is none, or that it is not for everybody any more."""
+        try:
+            found: Mapping[str, Any] = self._server.get(f"/api/v1/statuses/{quote(status_id, safe='')}").body
+        except NotThere:
+            return None
+        return found
 
     def _read(self, place: _Place, heard: _Heard) -> None:
         """Ask for the next pages of this round of all timelines.
@@ -368,13 +401,13 @@ class Mastodon:
         self._uris |= {str(one["id"]): str(one["uri"]) for one in found if one.get("id") and one.get("uri")}
         parents = {str(one["in_reply_to_id"]) for one in found if one.get("in_reply_to_id")}
         missing = sorted(parents - self._uris.keys())
-        for start in range(0, len(missing) if self._gives_parents else 0, PARENTS):
+        for start in range(0, len(missing) if self._gives_statuses else 0, PARENTS):
             asked = missing[start : start + PARENTS]
             try:
                 answer = self._server.get("/api/v1/statuses", {"id[]": asked}).body
                 given = {str(one["id"]): str(one["uri"]) for one in answer}
             except GiveUp:  # a server older than Mastodon 4.3
-                self._gives_parents = False
+                self._gives_statuses = False
                 break
             except (RetryLater, *UNREADABLE):
                 break

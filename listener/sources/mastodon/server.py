@@ -32,6 +32,10 @@ MOST_EVENTS = 500
 """Events that are taken from the stream at a time."""
 
 
+class NotThere(GiveUp):
+    """The server knows nothing by that name, or shows it to nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the server said: the body's JSON, the `min_id` that its Link header gives for what is newer than this
@@ -81,7 +85,7 @@ class Server:
         return self._socket is not None
 
     def get(self, path: str, params: Params | None = None) -> Answer:
-        """Ask. Raises RetryLater and GiveUp in the server's words."""
+        """Ask. Raises RetryLater and GiveUp (NotThere) in the server's words."""
         now = self._clock.now()
         try:
             response = self._http.get(f"{self._url}{path}", params=dict(params or {}))
@@ -90,6 +94,8 @@ class Server:
         rest = _rest(response.headers, now)
         if response.status_code == httpx2.codes.TOO_MANY_REQUESTS and rest:
             raise RetryLater(f"{self.host} answered 429: too many requests", rest)
+        if response.status_code == httpx2.codes.NOT_FOUND:
+            raise NotThere(f"{self.host} answered 404: {response.text[:200].strip()}".rstrip(": "))
         check(response, self.host, now)
         if response.has_redirect_location:
             raise GiveUp(f"{self.host} has moved to {response.headers['location'][:200]}: change the server's address")

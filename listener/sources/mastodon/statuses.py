@@ -27,6 +27,12 @@ def original(status: object) -> Mapping[str, Any]:
     return found
 
 
+def counts(status: Mapping[str, Any]) -> tuple[int, int, int]:
+    """How often it was liked, passed on and answered, as its server knows."""
+    reposts = int(status.get("reblogs_count") or 0) + int(status.get("quotes_count") or 0)
+    return int(status.get("favourites_count") or 0), reposts, int(status.get("replies_count") or 0)
+
+
 def mention(status: Mapping[str, Any], server: str, uris: Mapping[str, str], now: datetime) -> Mention | None:
     """The mention that this original is; None where it is not public or says nothing.
 
@@ -35,7 +41,7 @@ def mention(status: Mapping[str, Any], server: str, uris: Mapping[str, str], now
     """
     if status["visibility"] not in _OPEN or not (text := _text(status)):
         return None
-    parent = status.get("in_reply_to_id")
+    parent, (likes, reposts, replies) = status.get("in_reply_to_id"), counts(status)
     return Mention(
         platform="mastodon",
         native_id=_native_id(status),
@@ -46,9 +52,9 @@ def mention(status: Mapping[str, Any], server: str, uris: Mapping[str, str], now
         kind="reply" if parent else "quote" if status.get("quote") else "post",
         reply_to=uris.get(str(parent)) or None,
         lang=status.get("language") or None,
-        likes=int(status.get("favourites_count") or 0),
-        reposts=int(status.get("reblogs_count") or 0) + int(status.get("quotes_count") or 0),
-        replies=int(status.get("replies_count") or 0),
+        likes=likes,
+        reposts=reposts,
+        replies=replies,
         extra=_extra(status, server),
     )
 

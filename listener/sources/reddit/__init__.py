@@ -23,7 +23,7 @@ import prawcore
 import requests
 
 from core.errors import BadInput, GiveUp, RetryLater
-from core.types import Access, Page, Permission, Rejected
+from core.types import Access, Page, Permission, Recount, Rejected
 from listener.http import retry_after
 from listener.rounds import Heard, Refused, Rounds
 from listener.source import Context, Field
@@ -133,6 +133,8 @@ class Reddit:
     may_reply = staticmethod(may_reply)
     recheck_seconds: ClassVar[float] = 43_200
     recheck_ids: ClassVar[int] = PAGE
+    recount_ids: ClassVar[int] = PAGE
+    recounted: ClassVar[frozenset[str]] = frozenset({"likes", "replies"})
     parent_ids: ClassVar[int] = PAGE
     patience: ClassVar[float] = 20
     """Seconds that any one answer may take to begin, or to go on."""
@@ -169,15 +171,15 @@ class Reddit:
         return Access(account, may, may_not, credentials=self._renewed)
 
     def recheck(self, ids: Sequence[str]) -> Page:
-        """Which are deleted, removed or without an author, and those that were edited. Twice missing is deleted."""
-        asked = [one for one in ids if FULLNAME.fullmatch(one)]
-        heard = Heard()
-        missing = self._look_at(asked, heard)
-        if len(missing) == len(asked) > 1:
-            raise RetryLater(f"Reddit says nothing of {len(asked)} items that it had")
-        heard.deleted |= dict.fromkeys(self._look_at(missing, heard))
+        """Which are deleted, removed or without an author, and those that were edited."""
+        heard = self._as_they_are(ids)
         heard.mentions.clear()
         return heard.page(rest_until=self._resting(), credentials=self._renewed)
+
+    def recount(self, posts: Mapping[str, Mapping[str, object]]) -> Recount:
+        """Scores, and of submissions the number of comments."""
+        heard = self._as_they_are(list(posts))
+        return heard.recount(rest_until=self._resting(), credentials=self._renewed)
 
     def parents(self, ids: Sequence[str]) -> Page:
         """The comments and submissions that these ids name, as far as they are still there."""
@@ -237,6 +239,15 @@ class Reddit:
             if created > mark:
                 heard.count(listing.collection)
         return name
+
+    def _as_they_are(self, ids: Sequence[str]) -> Heard:
+        """How these read now, and which are gone. Twice missing is deleted."""
+        asked, heard = [one for one in ids if FULLNAME.fullmatch(one)], Heard()
+        missing = self._look_at(asked, heard)
+        if len(missing) == len(asked) > 1:
+            raise RetryLater(f"Reddit says nothing of {len(asked)} items that it had")
+        heard.deleted |= dict.fromkeys(self._look_at(missing, heard))
+        return heard
 
     def _look_at(self, ids: Sequence[str], heard: Heard) -> list[str]:
         """Hear how these read now; those that Reddit says nothing of."""

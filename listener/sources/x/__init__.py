@@ -25,10 +25,12 @@ import tweepy
 
 from core.clock import Clock
 from core.errors import GiveUp, PlatformError, RetryLater
-from core.types import Access, Page, Permission, Rejected, Span
+from core.types import Access, Page, Permission, Recount, Rejected, Span
 from listener.chunks import chunks
 from listener.source import Context, Field
 from listener.sources.x.border import Border, Timeouts, json_of
+from listener.sources.x.counts import FIELDS as COUNTED
+from listener.sources.x.counts import Lookups
 from listener.sources.x.jobs import AT_ONCE, Jobs, latest
 from listener.sources.x.polls import OVERLAP, Place, Poll, gap_page, next_page, page_of
 from listener.sources.x.posts import FIELDS, Reader, answers_of
@@ -76,6 +78,8 @@ class X:
     silent_seconds: ClassVar[float | None] = None
     recheck_seconds: ClassVar[float] = 43_200
     recheck_ids: ClassVar[int] = 10_000
+    recount_ids: ClassVar[int] = AT_ONCE
+    recounted: ClassVar[frozenset[str]] = frozenset({"likes", "reposts", "replies"})
     parent_ids: ClassVar[int] = AT_ONCE
     reply: ClassVar[Permission] = Permission(
         "hand",
@@ -98,6 +102,7 @@ class X:
         self._client = tweepy.Client(chosen.token, return_type=requests.Response)
         self._client.session = self._border.session()
         self._reader, self._jobs = Reader(), Jobs(self._call, self._move)
+        self._lookups = Lookups(lambda ids: json_of(self._client.get_tweets(list(ids), **COUNTED)))
         self._stream: _Stream | None = None
         self._ended = "the stream was not open"
         self._given: str | None = None
@@ -131,6 +136,12 @@ class X:
         edited = [one for one, action in found.items() if action == "rehydrate"]
         page = page_of(self._reader.read(latest(edited, self._look_up)), "posts")
         return replace(page, mentions=(), edited=(*page.edited, *page.mentions), deleted=deleted, events={}, reposts={})
+
+    def recount(self, posts: Mapping[str, Mapping[str, object]]) -> Recount:
+        """The counts of these, if whoever set the source up wants to pay for that."""
+        if not self._chosen.spread or self._context.mentions_only:
+            return Recount()
+        return replace(self._lookups.counts(posts, self._clock.now()), rest_until=self._border.rest_until)
 
     def parents(self, ids: Sequence[str]) -> Page:
         """The posts with these ids, if whoever set the source up wants to pay for them."""

@@ -12,6 +12,7 @@ from listener.source import Field
 MODES = ("stream", "search", "mentions")
 REPOSTS = ("count", "skip")
 PARENTS = ("skip", "read")
+SPREAD = ("follow", "skip")
 _HANDLE = re.compile(r"@?[A-Za-z0-9_]{1,15}")
 _TOKEN = re.compile(r"[!-~]{10,500}")
 
@@ -52,6 +53,13 @@ FIELDS: tuple[Field, ...] = (
         "skip: it is not read. read: so that people see what a reply is about; each is billed as a post.",
         required=False,
         example="skip",
+    ),
+    Field(
+        "spread",
+        "What spreads",
+        "follow: complaints that begin to spread are looked up again; each is billed as a post once a day. skip: no.",
+        required=False,
+        example="follow",
     ),
     Field(
         "reply_as",
@@ -101,6 +109,7 @@ class Chosen:
     mode: str
     reposts: bool
     parents: bool
+    spread: bool
 
     @classmethod
     def read(cls, settings: Mapping[str, object]) -> Chosen:
@@ -117,7 +126,8 @@ class Chosen:
         _choice({"enterprise": settings.get("enterprise") or "no"}, "enterprise", "Enterprise", ("no", "yes"))
         _check_keys(settings)
         parents = _choice(settings, "parents", "What replies answer", PARENTS) == "read"
-        return cls(token, accounts, mode, reposts, parents)
+        spread = _choice(settings, "spread", "What spreads", SPREAD) == "follow"
+        return cls(token, accounts, mode, reposts, parents, spread)
 
 
 def _check_keys(settings: Mapping[str, object]) -> None:

@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import httpx2
 
 from core.errors import BadInput, GiveUp, RetryLater
-from core.types import Access, Page, Permission, Rejected
+from core.types import Access, Page, Permission, Recount, Rejected
 from listener.http import retry_after
 from listener.markup import plain_text
 from listener.rounds import Heard, Refused, Rounds
@@ -127,6 +127,8 @@ class YouTube:
     may_reply = staticmethod(may_reply)
     recheck_seconds: ClassVar[float] = 64_800
     recheck_ids: ClassVar[int] = 50
+    recount_ids: ClassVar[int] = 50
+    recounted: ClassVar[frozenset[str]] = frozenset({"likes", "replies"})
     parent_ids: ClassVar[int] = 50
     patience: ClassVar[float] = 20
     """Seconds that any one answer may take to begin, or to go on."""
@@ -171,14 +173,18 @@ class YouTube:
             login.http.close()
 
     def recheck(self, ids: Sequence[str]) -> Page:
-        """Which are gone, and which were edited. Twice missing is deleted."""
-        asked, heard = [one for one in ids if COMMENT_ID.fullmatch(one)], Heard()
-        missing = self._look_at(asked, heard)
-        if len(missing) == len(asked) > 1:
-            raise RetryLater(f"YouTube says nothing of {len(asked)} comments that it had")
-        heard.deleted |= dict.fromkeys(self._look_at(missing, heard))
+        """Which are gone, and which were edited."""
+        heard = self._as_they_are([one for one in ids if COMMENT_ID.fullmatch(one)])
         heard.mentions.clear()
         return heard.page(rest_until=self._quota.rest_until(), spent=self._spent())
+
+    def recount(self, posts: Mapping[str, Mapping[str, object]]) -> Recount:
+        """Likes and, of what begins a thread, the number of replies."""
+        if rest := self._quota.rest_until():
+            return Recount(rest_until=rest)
+        heard = self._as_they_are([one for one in posts if COMMENT_ID.fullmatch(one)])
+        self._count_replies([one for one in heard.mentions | heard.edited if "." not in one], heard)
+        return heard.recount(rest_until=self._quota.rest_until(), spent=self._spent())
 
     def parents(self, ids: Sequence[str]) -> Page:
         """The comments that these ids name, as far as they are still there."""
@@ -276,6 +282,27 @@ class YouTube:
         for reply in body["items"]:
             heard.items += 1
             hear(reply, heard, video)
+
+    def _as_they_are(self, asked: Sequence[str]) -> Heard:
+        """How these read now, and which are gone. Twice missing is deleted."""
+        heard = Heard()
+        missing = self._look_at(asked, heard)
+        if len(missing) == len(asked) > 1:
+            raise RetryLater(f"YouTube says nothing of {len(asked)} comments that it had")
+        heard.deleted |= dict.fromkeys(self._look_at(missing, heard))
+        return heard
+
+    def _count_replies(self, threads: Sequence[str], heard: Heard) -> None:
+        """Hear the first comments of these threads again, with how many replies they have."""
+        if not threads:
+            return
+        asked = {"part": "snippet", "id": ",".join(threads), "textFormat": "plainText", "maxResults": str(PAGE)}
+        for thread in self._get("commentThreads", asked)["items"]:
+            try:
+                said = thread["snippet"]
+                hear(said["topLevelComment"], heard, replies=int(said.get("totalReplyCount") or 0))
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                heard.rejected.append(Rejected(str(thread)[:80], f"unreadable: {error!r}"))
 
     def _look_at(self, ids: Sequence[str], heard: Heard) -> list[str]:
         """Hear how these read now; those that YouTube says nothing of."""

@@ -275,9 +275,14 @@ def _users(x: X, asked: Asked) -> Answer:
     return reply(({"data": known} if known else {}) | ({"errors": missing} if missing else {}))
 
 
+_GONE = "https://api.twitter.com/2/problems/resource-not-found"
+
+
 def _lookup(x: X, asked: Asked) -> Answer:
     ids = asked.one("ids").split(",")
-    return reply(x.given([x.posts[one] for one in ids if one in x.posts], asked))
+    missing = [{"resource_id": one, "type": _GONE, "title": "Not Found Error"} for one in ids if one not in x.posts]
+    found = x.given([x.posts[one] for one in ids if one in x.posts], asked)
+    return reply(found | ({"errors": missing} if missing else {}))
 
 
 def _list_rules(x: X, _: Asked) -> Answer:

@@ -176,6 +176,9 @@ class Site:
         return _json({"items": [{"id": found}]} if found else {"pageInfo": {"totalResults": 0}})
 
     def _threads(self, asked: Asked) -> Answer:
+        if "id" in asked.query:
+            found = [self.by_id[one] for one in asked.one("id").split(",") if one in self.by_id]
+            return _json({"items": [self._shown(one.top) for one in found]})
         (place,) = asked.query.get("videoId") or asked.query["allThreadsRelatedToChannelId"]
         if place in self.refused:
             return self.refused[place]
