@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from core import tables
@@ -111,14 +111,16 @@ def permission_of(db: Session, process: Settings, row: tables.Mention) -> Permis
 
 
 def refresh_open(db: Session, process: Settings, kind: str) -> int:
-    """Decide anew for all open cases that sources of this kind heard, once one of them is set up otherwise; how many
-    changed."""
+    """Decide anew for all open cases that sources of this kind heard, or one that is gone; how many changed.
+
+    For when one of them is added, set up otherwise, switched on or off, or removed.
+    """
     case, mention, source = tables.Case, tables.Mention, tables.Source
     wanted = (
         select(case)
         .join(mention, mention.id == case.mention_id)
-        .join(source, source.id == mention.source_id)
-        .where(case.state.in_(OPEN_STATES), source.kind == kind)
+        .outerjoin(source, source.id == mention.source_id)
+        .where(case.state.in_(OPEN_STATES), or_(source.kind == kind, source.id.is_(None)))
         .options(
             joinedload(case.mention).joinedload(mention.author), joinedload(case.mention).joinedload(mention.source)
         )

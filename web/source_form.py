@@ -24,6 +24,7 @@ from core.types import Access
 from listener import source
 from listener.prices import PRICES
 from listener.source import Context, Field
+from responder.permission import refresh_open
 
 LONGEST_NAME = 100
 MOST_DOLLARS = 1_000_000
@@ -121,10 +122,15 @@ def values_of(db: Session, row: Source) -> dict[str, str]:
 
 
 def add(db: Session, runtime: Runtime, given: SourceForm, access: Access | None = None) -> Source:
-    """Add the source; the listener hears it within seconds. `access` is what a test of these settings said."""
+    """Add the source; the listener hears it within seconds. `access` is what a test of these settings said.
+
+    What may be answered through it is decided anew.
+    """
     row = Source(kind=given.kind, active=True, created_at=runtime.clock.now())
     change(runtime, row, given, access)
     db.add(row)
+    db.flush()
+    refresh_open(db, runtime.settings, row.kind)
     return row
 
 

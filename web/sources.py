@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from core.secrets import sealed_at
 from core.tables import Brand, Gap, Source
 from listener.source import kinds, load
-from web import coverage, current, source_form
+from web import coverage, current, source_form, source_switch
 from web.auth import needs
 
 pages = Blueprint("sources", __name__, url_prefix="/sources")
@@ -58,7 +58,7 @@ def pause(source_id: int) -> ResponseReturnValue:
     """Stop listening until somebody says go on."""
     with current.runtime().db.write() as db:
         row = by_id(db, source_id)
-        row.active, row.state, row.reason, row.next_try_at = False, "off", None, None
+        source_switch.switch_off(db, current.runtime().settings, row)
     flash(f"{row.name} is off. What is posted meanwhile is fetched later only where the platform keeps it.")
     return redirect(url_for("sources.show", source_id=source_id))
 
@@ -69,7 +69,7 @@ def resume(source_id: int) -> ResponseReturnValue:
     """Listen again, at once."""
     with current.runtime().db.write() as db:
         row = by_id(db, source_id)
-        row.active, row.state, row.reason, row.failures, row.next_try_at = True, "running", None, 0, None
+        source_switch.switch_on(db, current.runtime().settings, row)
     flash(f"{row.name} is being listened to again.")
     return redirect(url_for("sources.show", source_id=source_id))
 
@@ -81,7 +81,7 @@ def remove(source_id: int) -> ResponseReturnValue:
     with current.runtime().db.write() as db:
         row = by_id(db, source_id)
         name = row.name
-        db.delete(row)
+        source_switch.remove(db, current.runtime().settings, row)
     flash(f"{name} is removed. The mentions that it heard stay.")
     return redirect(url_for("sources.every"))
 

@@ -14,7 +14,7 @@ from core.roles import EVERYTHING
 from core.tables import Brand, Source
 from listener import source as listening
 from listener.source import Source as Kind
-from web import source_form
+from web import source_form, source_switch
 from web.commands.lines import note, say
 from web.commands.opened import opened
 
@@ -65,8 +65,7 @@ def list_sources() -> None:
 def pause(kind: str, name: str) -> None:
     """Stop listening to the source NAME of this KIND; it goes on from there when it is resumed."""
     with opened() as runtime, runtime.db.write() as db:
-        row = _existing(db, kind, name)
-        row.active, row.state = False, "off"
+        source_switch.switch_off(db, runtime.settings, _existing(db, kind, name))
     note(f"{kind}/{name} is paused")
 
 
@@ -76,8 +75,7 @@ def pause(kind: str, name: str) -> None:
 def resume(kind: str, name: str) -> None:
     """Listen again to the source NAME of this KIND, also after it was paused because of an error."""
     with opened() as runtime, runtime.db.write() as db:
-        row = _existing(db, kind, name)
-        row.active, row.state, row.reason, row.failures, row.next_try_at = True, "running", None, 0, None
+        source_switch.switch_on(db, runtime.settings, _existing(db, kind, name))
     note(f"{kind}/{name} is heard again")
 
 
@@ -93,7 +91,7 @@ def remove(kind: str, name: str, yes: bool) -> None:
         if not yes:
             click.confirm(f"Remove {kind}/{name}?", abort=True, err=True)
         with runtime.db.write() as db:
-            db.delete(_existing(db, kind, name))
+            source_switch.remove(db, runtime.settings, _existing(db, kind, name))
     note(f"removed {kind}/{name}")
 
 
