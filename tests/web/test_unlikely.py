@@ -87,9 +87,15 @@ def test_one_click_brings_it_back(agent: Visitor) -> None:
 
 def test_the_filter_is_told_when_it_was_right(agent: Visitor) -> None:
     mention_id, brand_id = keep_apart(agent.runtime, "hawkweed in my lawn")
-    agent.post(f"/unlikely/{mention_id}/{brand_id}", {"about_us": "no"})
+    answer = agent.post(f"/unlikely/{mention_id}/{brand_id}", {"about_us": "no"})
     assert said(agent.runtime, mention_id) is False
-    assert "Nothing was kept apart" in words(agent.get("/unlikely/"))
+    page = agent.get(answer.location)
+    assert "Nothing was kept apart" in words(page)
+    assert f'action="/unlikely/{mention_id}/{brand_id}/undo"' in page.text
+    agent.post(f"/unlikely/{mention_id}/{brand_id}/undo")
+    assert said(agent.runtime, mention_id) is None
+    assert "hawkweed in my lawn" in words(agent.get("/unlikely/"))
+    assert agent.post(f"/unlikely/{mention_id}/{brand_id}/undo").status_code == 404, "nothing is to be taken back"
 
 
 def test_a_manager_looks_and_decides_nothing(manager: Visitor) -> None:

@@ -65,14 +65,14 @@ def count(db: Session, rights: Rights) -> int:
     return db.scalar(select(func.count()).select_from(some)) or 0
 
 
-def is_listed(db: Session, mention_id: int, brand_id: int) -> bool:
-    """Whether this mention of a brand is among them."""
-    mine = _apart(select(Relevance.id)).where(Relevance.mention_id == mention_id, Relevance.brand_id == brand_id)
-    return db.scalar(mine) is not None
+def is_listed(db: Session, mention_id: int, brand_id: int, *, said: bool = False) -> bool:
+    """Whether this mention of a brand is among them; or was (`said`) until somebody said that it is not about it."""
+    rows = _apart(select(Relevance.id), said=said)
+    return db.scalar(rows.where(Relevance.mention_id == mention_id, Relevance.brand_id == brand_id)) is not None
 
 
-def _apart(query: Rows) -> Rows:
+def _apart(query: Rows, *, said: bool = False) -> Rows:
     in_case = exists().where(CaseMention.mention_id == Relevance.mention_id)
     query = query.select_from(Relevance).join(Mention, Mention.id == Relevance.mention_id)
-    unsaid = (Relevance.score < UNLIKELY, Relevance.about_us.is_(None))
-    return query.where(*unsaid, Mention.deleted_at.is_(None), ~in_case)
+    about_us = Relevance.about_us.is_(False) if said else Relevance.about_us.is_(None)
+    return query.where(Relevance.score < UNLIKELY, about_us, Mention.deleted_at.is_(None), ~in_case)
