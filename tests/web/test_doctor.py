@@ -23,6 +23,7 @@ from core.runtime import Runtime
 from core.setaside import set_aside
 from core.settings import Settings
 from core.tables import Brand, Canary, Query, Source, Switch
+from tests.loopback import Answer, http
 from tests.web.ripplewatch import Ran, ripplewatch
 from web.doctor import Finding
 from web.doctor.contents import contents
@@ -103,6 +104,20 @@ def test_a_wrong_setting_is_named_and_a_secret_is_not_shown(monkeypatch: pytest.
     ran, findings = doctor()
     assert ran.code == 1
     assert "SWEEP_SECONDS" in failed(findings)["settings"]["says"]
+
+
+def test_a_writer_is_asked_for_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"choices": [{"message": {"content": "OK"}}]}
+    answers = [Answer(401, b"{}"), Answer(body=json.dumps(said).encode())]
+    with http(lambda _: answers.pop(0)) as server:
+        monkeypatch.setenv("WRITER_URL", f"{server.url}/v1")
+        monkeypatch.setenv("WRITER_KEY", "sk-doctor")
+        assert "WRITER_MODEL is not" in failed(doctor()[1])["WRITER_URL"]["says"]
+        monkeypatch.setenv("WRITER_MODEL", "small")
+        ran, found = doctor()
+        assert "does not accept the key (WRITER_KEY)" in failed(found)["WRITER_URL"]["says"]
+        assert "sk-doctor" not in ran.out
+        assert ("WRITER_URL", "small answers") in {(one["what"], one["says"]) for one in doctor()[1]}
 
 
 def test_a_home_and_an_outbox_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

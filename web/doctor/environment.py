@@ -16,6 +16,8 @@ from pydantic_settings import DotEnvSettingsSource
 
 from core.log import redact
 from core.settings import SECRETS, Settings
+from responder import writer as writing
+from responder.writer import EndpointWriter, WriterFailed
 from sentiment import classifier
 from web.doctor.finding import Finding, fail, ok, warn
 
@@ -141,7 +143,28 @@ def model(settings: Settings) -> Iterator[Finding]:
             yield ok("MODEL", classifier.load(name, settings.model_threads).name)
         except classifier.ModelUnusable as error:
             yield fail("MODEL", str(error), "or set MODEL=lexicon, which needs no files, until then")
-    elif importlib.util.find_spec("torch") is None:
-        yield fail("MODEL", f"{name} needs torch, which is not installed", "pip install 'ripplewatch[torch]'")
     else:
-        yield ok("MODEL", f"{name}, loaded when the first mention is judged")
+        yield from _from_elsewhere("MODEL", name, "when the first mention is judged")
+
+
+def writer(settings: Settings) -> Iterator[Finding]:
+    """Whether what may suggest replies answers, where one is set: an endpoint is asked for one word."""
+    try:
+        found = writing.load(settings)
+        if isinstance(found, EndpointWriter):
+            found.write([{"role": "user", "content": "Answer with the word OK."}])
+    except WriterFailed as error:
+        yield fail("WRITER_URL", str(error), "correct it; with WRITER_URL and WRITER_MODEL empty there is no writer")
+        return
+    if isinstance(found, EndpointWriter):
+        yield ok("WRITER_URL", f"{found.name} answers")
+    elif found:
+        yield from _from_elsewhere("WRITER_MODEL", found.name, "when somebody first asks for a suggestion")
+
+
+def _from_elsewhere(what: str, name: str, loaded: str) -> Iterator[Finding]:
+    """A Hugging Face model is not loaded for an examination."""
+    if importlib.util.find_spec("torch") is None:
+        yield fail(what, f"{name} needs torch, which is not installed", "pip install 'ripplewatch[torch]'")
+    else:
+        yield ok(what, f"{name}, loaded {loaded}")

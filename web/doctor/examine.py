@@ -10,7 +10,7 @@ from core import settings
 from core.clock import Clock
 from core.errors import SettingError
 from web.doctor.contents import contents
-from web.doctor.environment import folders, model, names, values
+from web.doctor.environment import folders, model, names, values, writer
 from web.doctor.finding import Finding, fail
 from web.doctor.servers import Examined, redis
 
@@ -23,7 +23,7 @@ def examine(clock: Clock, environ: Mapping[str, str] = os.environ, env_file: Pat
     except (SettingError, OSError) as error:
         yield fail("settings", str(error), f"correct it in the environment or in {env_file}")
         return
-    for look in (values, folders, model, redis):
+    for look in (values, folders, model, writer, redis):
         yield from look(found)
     database = Examined(found)
     yield from database.findings()
