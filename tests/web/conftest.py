@@ -6,8 +6,11 @@ import pytest
 from flask import Flask
 
 from core.runtime import Runtime
+from tests.web import compiled
 from tests.web.visitor import Visitor
 from web.app import create_app
+
+compiled.keep()
 
 
 @pytest.fixture
