@@ -71,8 +71,12 @@ class Stage:
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage("judge", "sentiment", "sentiment.judge", next=("open_case",)),
+        Stage("judge", "sentiment", "sentiment.judge", next=("open_case", "count")),
+        Stage("count", "sentiment", "sentiment.ripple.count"),
         Stage("glossary", "sentiment", "sentiment.glossary", next=("judge",)),
+        Stage("topic", "sentiment", "sentiment.ripple.topics", next=("count",)),
+        Stage("history", "sentiment", "sentiment.ripple.history"),
+        Stage("calm", "sentiment", "sentiment.ripple.calm"),
         Stage("post", "responder", "responder.post"),
         Stage("open_case", "responder", "responder.open_case"),
         Stage("incident", "responder", "responder.incident_cases"),

@@ -97,7 +97,8 @@ def _forget(db: Session, clock: Clock, ids: Sequence[int], why: str, asked_at: d
     db.execute(delete(aside).where(aside.subject == "mention", aside.subject_id.in_(live)))
     db.execute(delete(tables.Relevance).where(tables.Relevance.mention_id.in_(live)))
     copies.forget(db, live)
-    for stage in ("judge", "open_case"):
+    _uncount(db, live)
+    for stage in ("judge", "open_case", "count"):
         waiting.done(db, stage, live)
     _close_cases(db, clock, live, why)
     _unquote_notes(db, {row.id: (row.text, f"{row.handle} {row.name}") for row in rows})
@@ -114,6 +115,16 @@ def drop_labels(db: Session, ids: Sequence[int]) -> None:
     db.execute(delete(tables.Correction).where(tables.Correction.mention_id.in_(ids)))
     sample = tables.Sample
     db.execute(delete(sample).where(sample.mention_id.in_(ids), sample.labelled_at.is_(None)))
+
+
+def _uncount(db: Session, ids: Sequence[int]) -> None:
+    """The counts stay, but for words that nobody else said that day: those are the mention's own."""
+    row, word = tables.Counted, tables.WordCount
+    for one in db.scalars(select(row).where(row.mention_id.in_(ids))).all():
+        mine = delete(word).where(word.brand_id == one.brand_id, word.day == one.hour.date(), word.mentions <= 1)
+        db.execute(mine.where(word.word.in_(one.words)).execution_options(synchronize_session=False))
+        db.delete(one)
+    db.flush()
 
 
 def _empty_authors(db: Session, ids: Sequence[int]) -> None:

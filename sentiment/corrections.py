@@ -13,6 +13,7 @@ from dataclasses import asdict, fields, replace
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from core import waiting
 from core.clock import Clock
 from core.db import insert
 from core.errors import BadInput
@@ -50,6 +51,7 @@ def correct(
         row = insert(db, Correction).values(mention_id=mention_id, head=head, **told)
         db.execute(row.on_conflict_do_update(index_elements=["mention_id", "head"], set_=told))
     renew(db, clock, [mention_id])
+    waiting.add(db, clock, "count", [mention_id])
 
 
 def of(db: Session, mention_ids: Collection[int]) -> dict[int, dict[str, Correction]]:

@@ -167,4 +167,5 @@ def _record(db: Session, runtime: Runtime, verdicts: dict[int, Verdict]) -> None
     db.execute(insert(db, VerdictRow).on_conflict_do_nothing(), rows)
     corrections.renew(db, runtime.clock, verdicts)
     lanes = waiting.lanes(db, "judge", verdicts)
-    waiting.add(db, runtime.clock, "open_case", verdicts, lane=lanes)
+    for stage in ("open_case", "count"):
+        waiting.add(db, runtime.clock, stage, verdicts, lane=lanes)

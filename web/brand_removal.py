@@ -9,11 +9,27 @@ from sqlalchemy.orm import Session, aliased
 
 from core import text_index, waiting
 from core.clock import Clock
-from core.tables import Alert, Author, Brand, Case, Delivery, Incident, Match, Mention, Reply, Ripple, SetAside, Waiting
+from core.tables import (
+    Alert,
+    Author,
+    Brand,
+    Case,
+    Delivery,
+    Incident,
+    Match,
+    Mention,
+    Reply,
+    Ripple,
+    SetAside,
+    Topic,
+    Waiting,
+)
 from listener.chunks import chunks
 
 _SUBJECTS = {
     **dict.fromkeys(("judge", "open_case", "count", "cluster", "spread"), "mention"),
+    **dict.fromkeys(("calm", "history"), "brand"),
+    "topic": "topic",
     **{"post": "reply", "ripple": "ripple", "alert": "alert", "deliver": "delivery", "incident": "incident"},
 }
 """What the ids that wait for a stage are ids of."""
@@ -51,6 +67,8 @@ def _mentions(db: Session, brand: Brand) -> tuple[ColumnElement[bool], list[int]
 def _of_brand(brand: Brand) -> dict[str, Select[int]]:
     """The ids of what is the brand's and goes with it, by what they are ids of."""
     return {
+        "brand": select(Brand.id).where(Brand.id == brand.id),
+        "topic": select(Topic.id).where(Topic.brand_id == brand.id),
         "reply": select(Reply.id).join(Case).where(Case.brand_id == brand.id),
         "incident": select(Incident.id).where(Incident.brand_id == brand.id),
         "ripple": select(Ripple.id).where(Ripple.brand_id == brand.id),

@@ -71,6 +71,7 @@ def correct(slug: str, mention_id: int) -> ResponseReturnValue:
     except BadInput as error:
         flash(str(error), "error")
     else:
+        runtime.queue.nudge("count")
         if not in_case:
             runtime.queue.nudge("open_case")
         flash(_done(head, told, in_case=in_case))

@@ -12,7 +12,10 @@ from core.tables.row import Row
 
 
 class Topic(Row):
-    """What a brand wants counted by itself: the mentions that match `query`."""
+    """What a brand wants counted by itself: the mentions that match `query`.
+
+    While history is counted anew `cursor` is the id of the mention that it has come down to.
+    """
 
     __tablename__ = "topics"
     __table_args__ = (UniqueConstraint("brand_id", "name"),)
@@ -22,6 +25,7 @@ class Topic(Row):
     name: Mapped[str]
     query: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True)
+    cursor: Mapped[int | None]
     created_at: Mapped[datetime]
 
 

@@ -8,7 +8,8 @@ section 3.5.1), over mentions that hold a word instead of over words: nobody is 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from math import log, sqrt
@@ -87,7 +88,7 @@ def terms(text: str, language: str = "en") -> list[str]:
     return [*list(words)[:MOST_WORDS], *list(phrases)[:MOST_PHRASES]]
 
 
-def without(found: Iterable[str], names: Collection[str]) -> list[str]:
+def without(found: Iterable[str], names: AbstractSet[str]) -> list[str]:
     """The terms that hold none of these words."""
     return [term for term in found if names.isdisjoint(term.split())]
 
@@ -153,7 +154,7 @@ def _said(db: Session, span: Span) -> list[list[str]]:
         Counted.brand_id == span.brand_id, Mention.created_at >= span.start, Mention.created_at < span.end
     )
     if span.kind == "complaints":
-        rows = rows.where(Counted.complaint)
+        rows = rows.where(Counted.complaint.is_(True))
     elif span.kind == "negative":
         rows = rows.where(Counted.sentiment == "negative")
     if span.dimension == "source":

@@ -32,7 +32,7 @@ from web.commands.opened import brand_of, opened
 from web.commands.stopping import on_signal
 from web.replay import Replay
 
-_JUDGING = ("judge", "open_case")
+_JUDGING = ("judge", "open_case", "count")
 _TURN = 5.0
 """Seconds for which a stage works before it is asked whether what we brought is done."""
 _MOMENT = 0.2
