@@ -86,7 +86,7 @@ class Bot:
         app_token = str(given.get("app_token") or "").strip()
         if app_token and not app_token.startswith("xapp-"):
             raise BadInput("app_token: enter the app's token; it begins with xapp-")
-        self._channel, self._clock = found[1], context.clock
+        self.channel, self._clock = found[1], context.clock
         self._client = client(context.process, token)
 
     def send(self, message: Message, key: str) -> dict[str, str]:
@@ -97,7 +97,7 @@ class Bot:
         try:
             return self.update(place, message)
         except PlatformError as error:
-            log.warning("slack %s: a message stays without its chart: %s", self._channel, error)
+            log.warning("slack %s: a message stays without its chart: %s", self.channel, error)
             return place
 
     def update(self, place: Mapping[str, str], message: Message) -> dict[str, str]:
@@ -125,7 +125,7 @@ class Bot:
                 metadata = message.get("metadata") or {}
                 payload = metadata.get("event_payload") or {}
                 if metadata.get("event_type") == EVENT and payload.get("key") == key:
-                    return {"channel": self._channel, "ts": str(message["ts"])}
+                    return {"channel": self.channel, "ts": str(message["ts"])}
         except Refused:  # the message whose thread it was to be in is gone
             return None
         return None
@@ -134,7 +134,7 @@ class Bot:
         """Say something that only one person in the channel sees."""
         with translated(repeatable=True):
             self._client.chat_postEphemeral(
-                channel=self._channel,
+                channel=self.channel,
                 user=user,
                 text=escaped(text),
                 blocks=[*line(text), *(more or [])],
@@ -145,7 +145,7 @@ class Bot:
         """Who the bot is, and whether it sees the channel and may do all that it should."""
         with translated(repeatable=True):
             who = self._client.auth_test()
-            self._client.conversations_history(channel=self._channel, limit=1)
+            self._client.conversations_history(channel=self.channel, limit=1)
         granted = {one.strip() for one in str(who.headers.get("x-oauth-scopes", "")).split(",")} - {""}
         missing = [scope for scope in SCOPES if granted and scope not in granted]
         lacks = f"; it lacks the scopes {', '.join(missing)}" if missing else ""
@@ -162,7 +162,7 @@ class Bot:
         try:
             with translated():
                 answer = self._client.chat_postMessage(
-                    channel=self._channel,
+                    channel=self.channel,
                     text=text,
                     blocks=content,
                     thread_ts=under["ts"] if under else None,
@@ -178,12 +178,12 @@ class Bot:
             if place is None:
                 raise
             return place
-        return {"channel": str(answer.get("channel") or self._channel), "ts": str(answer["ts"])}
+        return {"channel": str(answer.get("channel") or self.channel), "ts": str(answer["ts"])}
 
     def _change(self, place: Mapping[str, str], message: Message, chart: str) -> None:
         with translated(repeatable=True):
             self._client.chat_update(
-                channel=place.get("channel", self._channel),
+                channel=place.get("channel", self.channel),
                 ts=place["ts"],
                 text=fallback(message),
                 blocks=blocks(message, chart),
@@ -200,7 +200,7 @@ class Bot:
                 self._clock.wait(threading.Event(), 1)
             else:
                 return True
-        log.warning("slack %s: Slack does not show the chart of a message", self._channel)
+        log.warning("slack %s: Slack does not show the chart of a message", self.channel)
         return False
 
     def _upload(self, chart: bytes) -> str:
@@ -209,7 +209,7 @@ class Bot:
             with translated(repeatable=True):
                 answer = self._client.files_upload_v2(filename="chart.png", title="Chart", content=chart)
         except GiveUp as error:
-            log.warning("slack %s: charts cannot be uploaded: %s", self._channel, error)
+            log.warning("slack %s: charts cannot be uploaded: %s", self.channel, error)
             return ""
         return str((answer.get("file") or {}).get("id") or "")
 
@@ -221,7 +221,7 @@ class Bot:
             with translated(repeatable=True):
                 self._client.files_delete(file=chart)
         except PlatformError as error:
-            log.info("slack %s: an old chart stays: %s", self._channel, error)
+            log.info("slack %s: an old chart stays: %s", self.channel, error)
 
     def _history(self, since: datetime, under: Mapping[str, str] | None) -> Iterator[dict[str, Any]]:
         """Messages since then, newest first, or those of a thread. Unsure when there are too many to read."""
@@ -237,7 +237,7 @@ class Bot:
 
     def _page(self, since: datetime, under: Mapping[str, str] | None, cursor: str) -> SlackResponse:
         wanted: dict[str, Any] = {
-            "channel": self._channel,
+            "channel": self.channel,
             "oldest": f"{since.timestamp():.6f}",
             "limit": _PAGE,
             "include_all_metadata": True,
