@@ -30,6 +30,11 @@ BUTTONS = ("take", "snooze", "dismiss")
 """What a person may do from a message; opening the page is a link. The words on them are the message's."""
 
 
+HEARD = "slack:"
+"""What the key of a timeline's line begins with that was written in a thread; the place's channel and `:` follow. It
+stands there already, so it is not said there again."""
+
+
 class Refused(GiveUp):
     """This one message cannot be sent or changed; the channel itself is well. Any other GiveUp pauses the channel."""
 
