@@ -36,6 +36,7 @@ from web import (
     sending,
     setup,
     shell,
+    slack,
     source_setup,
     sources,
     teams,
@@ -76,6 +77,7 @@ _PAGES = (
     health,
     sending,
     hooks,
+    slack,
 )
 
 
@@ -103,6 +105,7 @@ def create_app(runtime: Runtime) -> Flask:
     brand_reply_form.init_app(app)
     brand_approval_form.init_app(app)
     hooks.init_app(app, runtime.clock, csrf)
+    slack.init_app(app, csrf)
     for page in _PAGES:
         app.register_blueprint(page.pages)
     return app

@@ -22,9 +22,15 @@ from web.app import create_app
 from web.auth import needed_role
 
 WEB = Path(__file__).parents[2] / "web"
-SIGNED = {"/hooks/1"}
-"""Where a signature counts, and neither a session nor a form's token (tests/web/test_hooks.py)."""
-OWN = {"/account/password": {422}, "/account/away": {302}, "/account/hand-on": {302}}
+SIGNED = {"/hooks/1", "/slack/events", "/slack/interactions"}
+"""Where a signature counts, and neither a session nor a form's token (tests/web/test_hooks.py, test_slack.py)."""
+OWN = {
+    "/account/password": {422},
+    "/account/away": {302},
+    "/account/hand-on": {302},
+    "/slack/connect": {404},
+    "/slack/disconnect": {302},
+}
 """Forms about the person who sends them."""
 FOR_STRANGERS = {"/login", "/healthz", "/theme", "/setup/x", "/join/x"} | SIGNED
 
