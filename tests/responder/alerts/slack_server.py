@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import queue
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ class Slack:
     files: dict[str, bytes] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     faults: dict[str, list[tuple[bool, Answer]]] = field(default_factory=dict)
+    _told: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def fail(self, method: str, answer: Answer, *, after: bool = False) -> None:
@@ -45,6 +47,10 @@ class Slack:
     def calls(self, method: str) -> list[dict[str, Any]]:
         """What each call of a method was given."""
         return [given for name, given in self.asked if name == method]
+
+    def whispered(self) -> dict[str, Any]:
+        """The next whisper, once it has come."""
+        return self._told.get(timeout=10)
 
     @property
     def posts(self) -> list[dict[str, Any]]:
@@ -101,6 +107,7 @@ class Slack:
 
     def _chat_postEphemeral(self, given: dict[str, Any]) -> Answer:  # noqa: N802 - Slack's name
         self.whispers.append(given)
+        self._told.put(given)
         return said({"message_ts": "1.1"})
 
     def _conversations_history(self, given: dict[str, Any]) -> Answer:
