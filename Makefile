@@ -52,7 +52,7 @@ run: .venv/.run ## Run it here: http://127.0.0.1:8000 (SAMPLE=1 loads the sample
 	$(BIN)/ripplewatch run $(if $(PORT),--port $(PORT)) $(if $(SAMPLE),--sample)
 
 test: .venv/.dev ## Run every test, on PostgreSQL and Redis of its own (ARGS="tests/core -k waiting" for some)
-	$(BIN)/python -m pytest $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(ARGS)
 
 test-torch: .venv-torch/.ready ## Run the tests that need torch, which `make test` skips
 	.venv-torch/bin/python -m pytest -n 0 tests/sentiment/test_train.py tests/sentiment/test_transformer.py

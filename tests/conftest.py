@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
 import pytest
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Dialect, make_url
 
 from core.clock import HeldClock
 from core.db import Database
 from core.runtime import Runtime
 from core.settings import Settings
 from tests import servers
+
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(servers.place()))
 
 
 class NudgeList:
@@ -59,6 +62,19 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+_dialects: dict[str, Dialect] = {}
+_statements: dict[object, object] = {}
+
+
+def _open(url: str) -> Database:
+    """A database whose statements are compiled once per process and not once per test."""
+    database = Database(url)
+    with database.engine.connect():  # which tells the dialect what this server can do
+        database.engine.dialect = _dialects.setdefault(database.engine.name, database.engine.dialect)
+    database.engine.update_execution_options(compiled_cache=_statements)
+    return database
+
+
 def _prepare(url: str) -> None:
     database = Database(url)
     database.prepare()
@@ -91,8 +107,8 @@ def sqlite(settings: Settings, sqlite_template: Path) -> Iterator[Database]:
     """A SQLite database with its tables, in the place where `settings` look for it."""
     home = settings.ripplewatch_home
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = Database(settings.database)
-    shutil.copyfile(sqlite_template, database.engine.url.database or "")
+    shutil.copyfile(sqlite_template, make_url(settings.database).database or "")
+    database = _open(settings.database)
     yield database
     database.close()
 
@@ -101,7 +117,7 @@ def sqlite(settings: Settings, sqlite_template: Path) -> Iterator[Database]:
 def postgres(postgres_server: URL, postgres_template: str) -> Iterator[Database]:
     """A PostgreSQL database with its tables."""
     with servers.database(postgres_server, postgres_template) as url:
-        database = Database(url)
+        database = _open(url)
         yield database
         database.close()
 
