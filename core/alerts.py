@@ -14,8 +14,9 @@ from core.clock import Clock
 from core.db import insert
 from core.tables import Alert
 
-KINDS = ("incident", "spread", "breach", "source", "canary", "digest")
-"""What an alert may be about: subject_id is an incident's id, a ripple's, a case's, a source's twice, a brand's."""
+KINDS = ("incident", "spread", "breach", "source", "canary", "channel", "digest")
+"""What an alert may be about: subject_id is an incident's id, a ripple's, a case's, a source's twice, that of one of
+our own channels, a brand's."""
 
 SEVERITIES = ("normal", "high", "urgent")
 """From the least to the most."""

@@ -28,7 +28,7 @@ from listener.chunks import chunks
 
 _SUBJECTS = {
     **dict.fromkeys(("judge", "open_case", "count", "cluster", "spread"), "mention"),
-    **dict.fromkeys(("calm", "history"), "brand"),
+    **dict.fromkeys(("calm", "history", "digest"), "brand"),
     "topic": "topic",
     **{"post": "reply", "ripple": "ripple", "alert": "alert", "deliver": "delivery", "incident": "incident"},
 }

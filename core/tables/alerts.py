@@ -92,7 +92,7 @@ class Delivery(Row):
     `kind` is alert, escalation, or thread (a line under the alert: `key` is the timeline event's id). `state` is
     waiting, sending, sent, failed (`error` says why, in the service's words), unsure (it may have arrived: it is not
     sent again) or dropped. It goes at `due` at the earliest. `place` is where it stands outside (Slack: channel, ts),
-    `shown` the fingerprint of what it says there, so that it is only changed when that has; `updated_at` is when it was.
+    `shown` the fingerprint of what it says there, so that it is changed only when that has, `updated_at` when it was.
     """
 
     __tablename__ = "deliveries"

@@ -73,7 +73,8 @@ def test_every_stage_is_there_and_names_stages_that_are(stage: Stage) -> None:
 
 
 def test_what_a_customer_waits_for_comes_first() -> None:
-    names = ["post", "open_case", "incident", "clock", "follow_up", "redact", "scrub"]
+    names = ["alert", "deliver", "post", "open_case", "incident", "clock", "follow_up"]
+    names += ["digest", "redact", "scrub"]
     assert [stage.name for stage in stages_of("responder")] == names
 
 

@@ -130,7 +130,7 @@ class Machine:
         return self.home / f"{name}.log"
 
 
-_LATER = ("incident", "clock", "follow_up", "scrub", "history", "calm")
+_LATER = ("incident", "clock", "follow_up", "scrub", "history", "calm", "digest")
 """What waits for a time that no test waits for: a case's clock runs for as long as the case."""
 
 
