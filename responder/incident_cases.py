@@ -93,6 +93,12 @@ def incident_of(db: Session, case_id: int) -> Incident | None:
     return db.get(Incident, found) if found is not None else None
 
 
+def members(db: Session, incident_id: int, case_id: int) -> Sequence[int]:
+    """The mentions of a case that belong to an incident."""
+    mine = select(IncidentMention.mention_id).join(CaseMention, CaseMention.mention_id == IncidentMention.mention_id)
+    return db.scalars(mine.where(IncidentMention.incident_id == incident_id, CaseMention.case_id == case_id)).all()
+
+
 def involved(db: Session, case: Case) -> bool:
     """Whether a case belongs to an incident that is open, or to a known issue that has not ended."""
     issue = db.get(KnownIssue, case.known_issue_id) if case.known_issue_id else None

@@ -49,6 +49,7 @@ __all__ = [
     "split",
     "take",
     "take_out",
+    "wake",
 ]
 
 LONGEST_NAME = 200
@@ -86,6 +87,13 @@ def snooze(db: Session, clock: Clock, incident_id: int, version: int, user_id: i
     words, detail = f"until {until:%Y-%m-%d %H:%M} UTC", {"until": until.isoformat()}
     row = move(db, clock, "snooze", incident_id, version, user_id, words, detail, snoozed_until=until)
     waiting.add(db, clock, incident_cases.STAGE, [row.id], until)
+    told_outside(db, clock, row)
+    return row
+
+
+def wake(db: Session, clock: Clock, incident_id: int, version: int, user_id: int) -> Incident:
+    """End its snooze."""
+    row = move(db, clock, "wake", incident_id, version, user_id, snoozed_until=None)
     told_outside(db, clock, row)
     return row
 

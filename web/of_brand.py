@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from core.tables import Brand, Case, Gap, KnownIssue, Note, PlaybookEntry, Query, Source, Team
+from core.tables import Brand, Case, Gap, Incident, KnownIssue, Note, PlaybookEntry, Query, Source, Team
 
 Way = Callable[[Any], Select[Any]]
 
@@ -24,6 +24,7 @@ WAYS: Mapping[str, Way] = {
     "source_id": lambda one: select(Source.brand_id).where(Source.id == one),
     "gap_id": lambda one: select(Source.brand_id).join(Gap, Gap.source_id == Source.id).where(Gap.id == one),
     "team_id": lambda one: select(Team.brand_id).where(Team.id == one),
+    "incident_id": lambda one: select(Incident.brand_id).where(Incident.id == one),
     "issue_id": lambda one: select(KnownIssue.brand_id).where(KnownIssue.id == one),
     "note_id": lambda one: select(Case.brand_id).join(Note, Note.case_id == Case.id).where(Note.id == one),
 }
@@ -33,7 +34,7 @@ OF_NO_BRAND = {
     "filename": "a static file",
     "kind": "a kind of source",
     "token": "a link that somebody was given",
-    "verb": "what is done to a case",
+    "verb": "what is done to a case or an incident",
     "mention_id": "always beside the brand",
     "set_aside_id": "admins of all brands only",
     "author_id": "web/queries/author.py shows of an author what is of the brands that one may see",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from core.runtime import Runtime
-from core.tables import Case, Incident, IncidentEvent, IncidentMention
+from core.tables import Case, Incident, IncidentEvent, IncidentMention, User
 from sentiment.ripple import membership
 from sentiment.ripple.membership import Member
 from tests.responder.stories import add_case
@@ -23,7 +23,8 @@ def add_incident(runtime: Runtime, cases: Sequence[Case], name: str | None = Non
     with runtime.db.write() as db:
         members = [Member(one.mention_id, 0.9) for one in cases]
         row = membership.open_incident(db, runtime.clock, cases[0].brand_id, "likeness", members)
-        row.name = name or row.name
+        if name:  # as if the first user had given it
+            row.name, row.named_by = name, db.scalars(select(User.id).order_by(User.id)).first()
         return row.id
 
 

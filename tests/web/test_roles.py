@@ -18,7 +18,21 @@ from core.db import Database
 from core.roles import Rights
 from core.runtime import Runtime
 from core.settings import Settings
-from core.tables import NO_ROLE, ROLES, Brand, Gap, KnownIssue, Match, Mention, Note, PlaybookEntry, Query, Team, User
+from core.tables import (
+    NO_ROLE,
+    ROLES,
+    Brand,
+    Gap,
+    Incident,
+    KnownIssue,
+    Match,
+    Mention,
+    Note,
+    PlaybookEntry,
+    Query,
+    Team,
+    User,
+)
 from tests.conftest import NudgeList
 from tests.web.stories import add_brand, add_case, add_source, add_user
 from tests.web.visitor import Visitor, words
@@ -70,6 +84,7 @@ def _fill(runtime: Runtime, name: str) -> None:
     case_id = add_case(runtime, f"secret of {name}", brand=name, mention={"source_id": source_id}, source=None)
     with runtime.db.write() as db:
         mention_id = db.scalars(select(Mention.id).where(Mention.source_id == source_id)).one()
+        times = dict.fromkeys(("began_at", "noticed_at", "last_at", "changed_at"), now)
         entry = {"brand_id": brand_id, "name": f"entry of {name}", "text": f"words of {name}", "changed_at": now}
         db.add_all(
             (
@@ -80,6 +95,7 @@ def _fill(runtime: Runtime, name: str) -> None:
                 Team(brand_id=brand_id, name=f"team of {name}", created_at=now),
                 Note(case_id=case_id, text=f"note of {name}", at=now),
                 KnownIssue(brand_id=brand_id, name=f"issue of {name}", opened_at=now),
+                Incident(name=f"incident of {name}", brand_id=brand_id, origin="likeness", **times),
             )
         )
 
