@@ -23,12 +23,10 @@ from sentiment.ripple import keeping
 from sentiment.ripple.alarm import CAUTION
 from sentiment.ripple.keeping import KINDS
 from sentiment.ripple.silence import Silences
-from sentiment.ripple.watch import PAST, Arrival, Name, Watch, slot_of
+from sentiment.ripple.watch import PAST, REACH, Arrival, Name, Watch, slot_of
 
 STAGE = "history"
 
-REACH = timedelta(days=28)
-"""How far back: a weekday's pattern needs some weeks, and what is older hardly counts."""
 SETTLED = timedelta(minutes=1)
 """After this long it is looked whether an import is through."""
 BUSY = 500

@@ -11,17 +11,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from core import waiting
 from core.clock import Clock
-from core.tables import Brand, Ripple, Series, Source, Topic
+from core.tables import Brand, HourCount, Ripple, Series, Source, Topic
 from sentiment.ripple import words
 from sentiment.ripple.silence import Silences
 from sentiment.ripple.spikes import Spike
 from sentiment.ripple.spikes import words as in_words
-from sentiment.ripple.watch import PAST, Arrival, Name, Place, Unheard, Watch, begin_of, kind_of, slot_of
+from sentiment.ripple.watch import PAST, REACH, Arrival, Name, Place, Unheard, Watch, begin_of, kind_of, slot_of
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     "all": ("complaints", "mentions", "negative"),
@@ -85,6 +85,18 @@ def catch_up(db: Session, clock: Clock, brand: Brand) -> bool:
 def opened_new(name: Name, zone: ZoneInfo, unheard: Unheard, first: int) -> Watch:
     """A watch over what was never watched, from a slot on."""
     return Watch(name, zone, kind_of(name)(), first - 1, unheard)
+
+
+def silent_since(db: Session, name: Name, now: datetime) -> datetime:
+    """Since when a place of which nothing was ever heard was silent.
+
+    For a topic that is as long as the brand was heard, once the past was searched for it; elsewhere nobody knows.
+    """
+    topic = db.get(Topic, int(name.value)) if name.dimension == "topic" else None
+    if topic is None or topic.cursor is not None:
+        return now - PAST
+    heard = select(func.min(HourCount.hour)).where(HourCount.brand_id == name.brand_id, HourCount.dimension == "all")
+    return min(db.scalar(heard.where(HourCount.hour > now - REACH)) or now, now - PAST)
 
 
 def by_place(arrivals: Iterable[Arrival]) -> dict[Place, list[Arrival]]:
@@ -172,7 +184,9 @@ def _opened(
                 name = Name(brand_id, kind, *place)
                 row = known.get(name)
                 watches.append(
-                    Watch.of(row, zone, unheard) if row else opened_new(name, zone, unheard, slot_of(now - PAST))
+                    Watch.of(row, zone, unheard)
+                    if row
+                    else opened_new(name, zone, unheard, slot_of(silent_since(db, name, now)))
                 )
     give_ripples(db, watches)
     return watches

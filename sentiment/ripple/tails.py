@@ -69,7 +69,8 @@ class Shares:
 
     def variance(self, expected: float, of: float, dispersion: float) -> float:
         """Of the number of hits."""
-        return expected * (1 - expected / of) * (1 + max(of - 1, 0) * dispersion) if of else 0.0
+        missed = max(1 - expected / of, 0.0) if of else 0.0  # where all always are, rounding makes it more than all
+        return expected * missed * (1 + max(of - 1, 0) * dispersion)
 
     def dispersion(self, deviation: float, expected: float, of: float) -> tuple[float, float]:
         """Needs two mentions at least."""

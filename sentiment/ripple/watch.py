@@ -20,6 +20,8 @@ LATE = timedelta(hours=1)
 """What comes so much later than the latest is counted with it; what comes later still is in the counts alone."""
 PAST = timedelta(hours=2)
 """What was written longer ago is history: nobody need be told of it now."""
+REACH = timedelta(days=28)
+"""How much of history a detector is taught: a weekday's pattern needs some weeks, and what is older hardly counts."""
 
 Place = tuple[str, str]
 """A dimension and its value (see HourCount)."""

@@ -42,6 +42,7 @@ _LEAST_SHARE = 0.2
 _LEAST = 3
 _CANDIDATES = 100
 _SAME = 0.7
+_BESIDE = 0.5
 
 _TOKEN = regex.compile(r"(?V1)[@#$]?[\p{L}\p{N}_][\p{L}\p{M}\p{N}_]*(?:['’\-.@][\p{L}\p{M}\p{N}_]+)*|[.!?;:,()\n]")
 _RUNS = regex.compile(r"(?V1)\p{Han}+|\p{Katakana}[\p{Katakana}ー]*")
@@ -110,7 +111,9 @@ def _runs(token: str) -> list[str]:
 
 
 def about(db: Session, span: Span) -> list[str]:
-    """The words that a wave is mostly about, against what is usual for the brand; at most three, clearest first."""
+    """The words that a wave is mostly about, against what is usual for the brand; at most three, clearest first.
+
+    What stands beside the first is at least half as frequent."""
     said = _said(db, span)
     number = len(said)
     counts = Counter(term for one in said for term in one)
@@ -124,7 +127,8 @@ def about(db: Session, span: Span) -> list[str]:
         before = max(0, usual.get(term, 0) - count)
         clear[term] = stands_out(count, number, before, max(before, of - number))
     found = sorted((term for term in clear if clear[term] >= CLEAR), key=lambda term: (-clear[term], term))
-    return _told_once(found, often)[:3]
+    told = _told_once(found, often)
+    return [term for term in told if often[term] >= _BESIDE * often[told[0]]][:3]
 
 
 def stands_out(count: int, number: int, usual: int, of: int) -> float:
