@@ -26,6 +26,7 @@ from web import (
     health,
     hooks,
     inbox,
+    incidents,
     known_issues,
     labels,
     notifications,
@@ -53,6 +54,7 @@ _PAGES = (
     unlikely,
     black_hole,
     known_issues,
+    incidents,
     author,
     case,
     answering,
@@ -99,6 +101,7 @@ def create_app(runtime: Runtime) -> Flask:
     black_hole.init_app(app)
     known_issues.init_app(app)
     coverage.init_app(app)
+    incidents.init_app(app)
     answering.init_app(app)
     writing.init_app(app)
     labels.init_app(app)
