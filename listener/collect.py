@@ -1,7 +1,7 @@
 """One page in, rows and cursor out: everything that a page of a source changes, in the caller's one transaction.
 
     new mentions         stored once per (platform, native id), with author and the brands they match
-    known mentions       counts brought up to date, another brand's match added
+    known mentions       counts brought up to date (listener/recount.py), another brand's match added
     edited ones          the new text replaces the old, whose verdicts go; the judge reads it again
     deleted ones         forgotten (listener/forget.py), and never stored again
     cursor               moves with all of this or not at all
@@ -29,7 +29,7 @@ from core import tables, waiting
 from core.clock import Clock
 from core.db import insert
 from core.types import Author, Mention, Page
-from listener import budget, canary, copies, gaps, pressing, rates
+from listener import budget, canary, copies, gaps, pressing, rates, recount
 from listener.chunks import chunks
 from listener.clean import clean, short_id
 from listener.confirm import confirm
@@ -108,13 +108,14 @@ def collect(
     stored = _held(db, fresh) | {key: one for key, one in held.items() if key in heard}
     matched = _store_matches(db, {stored[key].id: found for key, found in brands.items()})
     known = {key: one for key, one in stored.items() if key not in fresh}
-    _update_counts(db, {one.id: (one, heard[key]) for key, one in known.items()})
+    grown = _update_counts(db, {one.id: (one, heard[key]) for key, one in known.items()})
     changed = {_key(edit) for edit in page.edited} & known.keys()
     edited = {known[key].id: heard[key] for key in changed if known[key].text != heard[key].text}
     _store_edits(db, clock, edited)
     copies.forget(db, list(edited))
     copies.note(db, [*edited, *(stored[key].id for key in fresh)])
-    _add_reposts(db, source.kind, page.reposts)
+    grown |= _add_reposts(db, source.kind, page.reposts)
+    recount.heard(db, clock, grown)
     to_judge = {stored[key].id: heard[key] for key in brands if stored[key].id in matched} | edited
     waiting.add(db, clock, "judge", to_judge, lane=pressing.lanes(db, now, matcher, to_judge, late=late))
     deleted = _forget(db, clock, source.kind, page)
@@ -266,9 +267,9 @@ def _store_matches(db: Session, brands: Mapping[int, Brands]) -> set[int]:
     return {one["mention_id"] for one in rows}
 
 
-def _update_counts(db: Session, known: Mapping[int, tuple[_Held, Mention]]) -> None:
-    """Zero means that the platform did not say."""
-    changes = []
+def _update_counts(db: Session, known: Mapping[int, tuple[_Held, Mention]]) -> set[int]:
+    """Zero means that the platform did not say. Gives the ids of those that changed."""
+    changes = list[dict[str, int]]()
     for mention_id, (held, mention) in sorted(known.items()):
         given = (mention.likes, mention.reposts, mention.replies)
         after = tuple(new or old for new, old in zip(given, held.counts, strict=True))
@@ -276,6 +277,7 @@ def _update_counts(db: Session, known: Mapping[int, tuple[_Held, Mention]]) -> N
             changes.append({"id": mention_id, "likes": after[0], "reposts": after[1], "replies": after[2]})
     if changes:
         db.execute(update(tables.Mention), changes)
+    return {one["id"] for one in changes}
 
 
 def _store_edits(db: Session, clock: Clock, edited: Mapping[int, Mention]) -> None:
@@ -295,8 +297,9 @@ def _store_edits(db: Session, clock: Clock, edited: Mapping[int, Mention]) -> No
         db.execute(delete(aside).where(aside.stage == "judge", aside.subject == "mention", aside.subject_id.in_(ids)))
 
 
-def _add_reposts(db: Session, platform: str, reposts: Mapping[str, int]) -> None:
-    row = tables.Mention
+def _add_reposts(db: Session, platform: str, reposts: Mapping[str, int]) -> set[int]:
+    """Count them on what we hold; the ids of that."""
+    row, grown = tables.Mention, set[int]()
     counts = {short_id(native_id): number for native_id, number in reposts.items()}
     more = (
         update(cast("Table", row.__table__))
@@ -308,6 +311,8 @@ def _add_reposts(db: Session, platform: str, reposts: Mapping[str, int]) -> None
         found = db.execute(wanted.where(row.deleted_at.is_(None)).order_by(row.id)).all()
         if found:
             db.connection().execute(more, [{"one": one.id, "more": counts[one.native_id]} for one in found])
+            grown |= {one.id for one in found}
+    return grown
 
 
 def _forget(db: Session, clock: Clock, platform: str, page: Page) -> int:

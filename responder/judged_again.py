@@ -66,15 +66,20 @@ def _weigh(db: Session, clock: Clock, row: Case, members: Sequence[Notice]) -> N
     kind = min((kind_of(one, told[one.id]) for one in members if one.id in told), key=KINDS.index)
     if (after, kind) == (before, row.kind):
         return
-    found = priority(after)
-    detail = {"from": row.priority, "to": found.score}
+    was, row.kind = row.priority, kind
+    reweigh(db, clock, row, after, min(one.created_at for one in members if one.id in told))
+    audit.add(db, audit.Entry(clock.now(), ACTION, row.id, detail={"from": was, "to": row.priority}))
+
+
+def reweigh(db: Session, clock: Clock, row: Case, facts: Facts, since: datetime) -> None:
+    """Give a case other facts, and the priority that they make; its author wrote `since`. Its version stays."""
+    found = priority(facts)
     if SEVERITIES.index(found.severity) < SEVERITIES.index(row.severity):
-        _hasten(row, found.severity, min(one.created_at for one in members if one.id in told))
-    row.facts, row.kind, row.severity = after.stored(), kind, found.severity
+        _hasten(row, found.severity, since)
+    row.facts, row.severity = facts.stored(), found.severity
     row.priority, row.reasons = found.score, list(found.reasons)
     db.flush()
     case_clock.watch(db, clock, [row])
-    audit.add(db, audit.Entry(clock.now(), ACTION, row.id, detail=detail))
 
 
 def _hasten(row: Case, severity: str, since: datetime) -> None:

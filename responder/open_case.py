@@ -39,7 +39,7 @@ from core.runtime import Runtime
 from core.setaside import set_aside
 from core.settings import Settings
 from core.tables import Case, Mention, Waiting
-from responder import case_rows, notice
+from responder import case_rows, followed, notice
 from responder.cases import wake_snoozed
 from responder.desk import Desk, Place, Plan
 from responder.draft import Drafter
@@ -92,6 +92,7 @@ def open_cases(runtime: Runtime, drafter: Drafter, limit: int = BATCH, filters: 
             waiting.done(db, STAGE, done)
             _wake(db, clock, done)
             assign(db, clock, done)
+            followed.consider(db, clock, done)
             for mention_id, error in failures.items():
                 set_aside(db, clock, STAGE, "mention", mention_id, error)
     if failures:

@@ -22,6 +22,12 @@ URGENT, HIGH = 65, 45
 REACH = 16
 """The most that followers, reposts, likes and replies add, all together."""
 
+TAKING_OFF = 12
+"""The most that the forecast adds: how many reposts there will be, where many are still to come."""
+
+CALM = 30
+"""Reposts to which a post may grow before that presses at all: three reposts are no wave."""
+
 MOST_COUNTED = 20
 """Earlier messages without an answer are counted up to here."""
 
@@ -41,6 +47,8 @@ class Facts:
     `complaint` None is unsure; `complaint_score`, `negative` and `anger` are probabilities. `unread`: the language is
     not judged. `unanswered` counts the author's earlier messages that nobody answered, `others` the other mentions of
     the thread that joined. `waiting` is in minutes since the author wrote. `direct`: it speaks to an account of ours.
+    `expected` are the reposts that a post is forecast to have in the end, while it still grows (responder/spread.py),
+    and `forecast` says so in words.
     """
 
     complaint: bool | None = False
@@ -58,12 +66,15 @@ class Facts:
     reposts: int = 0
     replies: int = 0
     waiting: int = 0
+    expected: int = 0
+    forecast: str = ""
 
     def joined(self, other: Facts) -> Facts:
         """The facts of two mentions together: the more pressing of each."""
         mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
-        both = {name: max(mine[name], theirs[name]) for name in mine if name != "complaint"}
-        return Facts(complaint=max(self.complaint, other.complaint, key=_certainty), **both)
+        both = {name: max(mine[name], theirs[name]) for name in mine if name not in ("complaint", "forecast")}
+        _, forecast = max((self.expected, self.forecast), (other.expected, other.forecast))
+        return Facts(complaint=max(self.complaint, other.complaint, key=_certainty), forecast=forecast, **both)
 
     def stored(self) -> dict[str, object]:
         """As JSON keeps it."""
@@ -91,7 +102,7 @@ class Priority:
 
 def priority(facts: Facts) -> Priority:
     """How much this presses, and why."""
-    weighed = [*_said(facts), *_left_alone(facts), *_heard_by(facts)]
+    weighed = [*_said(facts), *_left_alone(facts), *_heard_by(facts), _taking_off(facts)]
     score = round(sum(weight for weight, _ in weighed))
     told = sorted((one for one in weighed if one[1]), key=lambda one: -one[0])
     return Priority(max(0, min(100, score)), tuple(reason for _, reason in told))
@@ -144,6 +155,12 @@ def _heard_by(facts: Facts) -> list[tuple[float, str]]:
     return [(followers, told), (min(spread, REACH - followers), _spreads(facts))]
 
 
+def _taking_off(facts: Facts) -> tuple[float, str]:
+    """How many people are still going to see it: at most TAKING_OFF."""
+    weight = _growth(facts.expected - CALM, 10_000, TAKING_OFF)
+    return weight, f"taking off: {facts.forecast}" if weight and facts.forecast else ""
+
+
 def _growth(count: int, most: int, weight: float) -> float:
     """A weight that grows with each tenfold of `count`, and no further than at `most`."""
     return weight * min(1.0, math.log10(1 + max(0, count)) / math.log10(1 + most))
@@ -154,6 +171,8 @@ def _share(score: float) -> float:
 
 
 def _spreads(facts: Facts) -> str:
+    if facts.forecast and facts.expected > CALM:
+        return ""  # the forecast names the same reposts
     if facts.reposts >= 10:
         return f"spreading: {facts.reposts:,} reposts"
     if facts.likes >= 50:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from responder.triage import REACH, URGENT, Facts, priority
+from responder.triage import CALM, REACH, TAKING_OFF, URGENT, Facts, priority
 
 _counts = st.integers(0, 10**8)
 _shares = st.floats(0, 1)
@@ -29,9 +29,11 @@ FACTS = st.builds(
     reposts=_counts,
     replies=_counts,
     waiting=st.integers(0, 10**6),
+    expected=_counts,
+    forecast=st.sampled_from(["", "40 reposts in 60 min", "12 reposts in 2 h"]),
 )
 AMOUNTS = ("complaint_score", "negative", "anger")
-COUNTS = ("unanswered", "others", "followers", "likes", "reposts", "replies", "waiting")
+COUNTS = ("unanswered", "others", "followers", "likes", "reposts", "replies", "waiting", "expected")
 FLAGS = ("unread", "question", "direct", "answered_back")
 
 PLAIN = Facts(complaint=True, complaint_score=0.94, negative=0.9)
@@ -89,6 +91,17 @@ def test_reach_is_capped(facts: Facts, followers: int, likes: int, reposts: int,
     assert priority(seen).score <= priority(unseen).score + REACH + 1  # rounding
 
 
+@given(FACTS, _counts)
+def test_what_the_forecast_adds_is_capped(facts: Facts, expected: int) -> None:
+    unseen = priority(replace(facts, expected=0)).score
+    assert priority(replace(facts, expected=expected)).score <= unseen + TAKING_OFF + 1  # rounding
+
+
+@given(FACTS, st.integers(0, CALM))
+def test_a_few_reposts_to_come_are_no_wave(facts: Facts, expected: int) -> None:
+    assert priority(replace(facts, expected=expected)).score == priority(replace(facts, expected=0)).score
+
+
 def test_a_small_author_left_alone_stands_above_a_famous_one_who_grumbles() -> None:
     small = replace(PLAIN, followers=40, unanswered=2)
     famous = replace(PLAIN, followers=5_000_000, likes=10_000)
@@ -121,6 +134,13 @@ def test_a_polite_complaint_stands_above_anger_that_complains_of_nothing() -> No
         (Facts(followers=48_000), ("48,000 followers",)),
         (Facts(followers=999), ()),
         (Facts(reposts=310), ("spreading: 310 reposts",)),
+        (
+            Facts(
+                reposts=220, expected=1_053, forecast="220 reposts in 40 min, heading for about 1,100 (630 to 2,800)"
+            ),
+            ("taking off: 220 reposts in 40 min, heading for about 1,100 (630 to 2,800)",),
+        ),
+        (Facts(reposts=12, expected=16, forecast="12 reposts in 10 min"), ("spreading: 12 reposts",)),
         (Facts(likes=1_200), ("spreading: 1,200 likes",)),
         (Facts(replies=40), ("spreading: 40 replies",)),
         (Facts(anger=0.81), ("angry (81%)",)),
