@@ -66,7 +66,7 @@ def line(text: str) -> list[Block]:
 
 def answer_of(value: str) -> tuple[int, int] | None:
     """The incident and its version that a button carries; None for what we never put there."""
-    found = re.fullmatch(r"(\d{1,10}):(\d{1,10})", value, re.ASCII)
+    found = re.fullmatch(r"(\d{1,9}):(\d{1,9})", value, re.ASCII)  # what a row's id can be in any database
     return (int(found[1]), int(found[2])) if found else None
 
 

@@ -95,7 +95,7 @@ def test_an_alert_without_an_incident_can_only_be_opened() -> None:
     assert [one["action_id"] for one in blocks(message(incident_id=None))[-1]["elements"]] == ["open"]
 
 
-@pytest.mark.parametrize("forged", ["7", "7:", "x:1", "7:1:1", "7:1\n", "٣:١", "99999999999:1", ""])
+@pytest.mark.parametrize("forged", ["7", "7:", "x:1", "7:1:1", "7:1\n", "٣:١", "2147483648:1", ""])
 def test_a_button_that_is_not_ours_says_nothing(forged: str) -> None:
     assert answer_of(forged) is None
 
