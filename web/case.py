@@ -26,7 +26,7 @@ from responder.repliers import addressed, as_whom
 from web import case_actions, current, inbox, reasons
 from web.case_actions import DISMISSALS, UNDO
 from web.queries import case as read
-from web.queries import desk, facets
+from web.queries import desk, facets, spread
 from web.queries import inbox as rows
 from web.queries.case import Whole
 
@@ -182,6 +182,7 @@ def _about(
         "problem": problem,
         "warnings": warnings,
         "told": told,
+        "curve": spread.of_case(db, found.case),
         "can": {verb for verb, kind in cases.TRANSITIONS.items() if found.case.state in kind.states},
         "undo": _undo(found),
         "held": held,
