@@ -41,6 +41,7 @@ from web import (
     source_setup,
     sources,
     teams,
+    trends,
     unlikely,
     writing,
 )
@@ -53,8 +54,8 @@ _PAGES = (
     inbox,
     unlikely,
     black_hole,
-    known_issues,
     incidents,
+    known_issues,
     author,
     case,
     answering,
@@ -63,6 +64,7 @@ _PAGES = (
     case_team,
     notifications,
     search,
+    trends,
     teams,
     brands,
     brand_reply_form,
@@ -99,9 +101,10 @@ def create_app(runtime: Runtime) -> Flask:
     auth.guard_brands(app)
     shell.init_app(app)
     black_hole.init_app(app)
+    incidents.init_app(app)
     known_issues.init_app(app)
     coverage.init_app(app)
-    incidents.init_app(app)
+    trends.init_app(app)
     answering.init_app(app)
     writing.init_app(app)
     labels.init_app(app)

@@ -61,7 +61,7 @@ def exported(
 
 def cells(record: Mapping[str, object]) -> list[str]:
     """A record as CSV cells."""
-    return [_cell(record[column]) for column in COLUMNS]
+    return [cell(record[column]) for column in COLUMNS]
 
 
 def _page(db: Database, wanted: Select[Any], after: int) -> list[Row[Any]]:
@@ -120,7 +120,8 @@ def _record(row: Row[Any], clean: Callable[[str], str]) -> dict[str, object]:
     }
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A value as a CSV cell that no spreadsheet runs."""
     match value:
         case None:
             return ""

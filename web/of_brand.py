@@ -31,6 +31,7 @@ WAYS: Mapping[str, Way] = {
 """How the brand of a thing is found. A source may be of no brand: None."""
 
 OF_NO_BRAND = {
+    "chart": "a chart of the brand beside it",
     "filename": "a static file",
     "kind": "a kind of source",
     "token": "a link that somebody was given",

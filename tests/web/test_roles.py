@@ -110,7 +110,7 @@ def _address(runtime: Runtime, app: Flask, rule: Rule, name: str) -> str:
     values |= {one: 1 if name == THEIRS else 2 for one in WAYS if one not in values} | {
         "mention_id": values["brand_id"]
     }
-    values |= {"user_id": 1, "kind": "feed", "verb": "claim", "token": "x", "reply_id": 1}
+    values |= {"user_id": 1, "kind": "feed", "verb": "claim", "token": "x", "reply_id": 1, "chart": "mentions"}
     return app.url_map.bind("").build(rule.endpoint, {one: values[one] for one in rule.arguments}, method=_method(rule))
 
 

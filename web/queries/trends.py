@@ -1,0 +1,221 @@
+"""What was said of a brand over time, read from the counts that are kept up as verdicts arrive; never from mentions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy import BigInteger, cast, extract, func, or_, select
+from sqlalchemy.orm import Session
+
+from core.roles import Rights
+from core.tables import Brand, Gap, HourCount, Incident, Ripple, Source, Topic, WordCount
+from sentiment.accuracy import Share
+from web.period import Period
+
+ALL = ("all", "")
+"""The dimension and value under which every mention of a brand is counted."""
+FILTERS = ("platform", "language", "topic", "intent")
+"""Dimensions by which the counts can be narrowed, one at a time."""
+WEEKS = 8
+"""Weeks before, of which the usual is made."""
+_CUT = 8
+"""Of so many values one at either end is left out of what is usual."""
+_KNOWN = 4
+"""Weeks that have to be known for that."""
+MOST_MARKS = 40
+_COLUMNS = (
+    HourCount.mentions,
+    HourCount.negative,
+    HourCount.neutral,
+    HourCount.positive,
+    HourCount.complaints,
+    HourCount.unsure,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """So many mentions, of which so many were judged negative ..., are complaints, or are not surely either."""
+
+    mentions: int = 0
+    negative: int = 0
+    neutral: int = 0
+    positive: int = 0
+    complaints: int = 0
+    unsure: int = 0
+
+    @property
+    def judged(self) -> int:
+        """Those in a language that the model judges."""
+        return self.negative + self.neutral + self.positive
+
+    @property
+    def complaint_share(self) -> Share:
+        """Complaints of those judged."""
+        return Share(min(self.complaints, self.judged), self.judged)
+
+    @property
+    def negative_share(self) -> Share:
+        """Negative ones of those judged."""
+        return Share(self.negative, self.judged)
+
+    @property
+    def positive_share(self) -> Share:
+        """Positive ones of those judged."""
+        return Share(self.positive, self.judged)
+
+
+def together(counts: Sequence[Counts]) -> Counts:
+    """The sum."""
+    return Counts(*(sum(column) for column in zip(*map(astuple, counts), strict=True))) if counts else Counts()
+
+
+Numbered = Mapping[int, Counts]
+"""Counts by the number of the local day, or of the UTC hour, since 1970."""
+
+
+def counted(
+    db: Session, brands: Sequence[int], period: Period, only: tuple[str, str] = ALL, since: datetime | None = None
+) -> dict[int, dict[int, Counts]]:
+    """Counts by brand and by the number of the day or hour, of the period or of all from `since` to its end."""
+    back = max(0, (period.start - since).days + 2) if since else 0
+    whole = Period(period.first - timedelta(days=back), period.days + back, period.ends, period.zone, period.hourly)
+    found: dict[int, dict[int, Counts]] = {brand_id: {} for brand_id in brands}
+    for start, end, ahead in whole.offsets():
+        seconds = cast(extract("epoch", HourCount.hour), BigInteger)
+        number = seconds // 3600 if period.hourly else (seconds + ahead) // 86400
+        rows = (
+            select(HourCount.brand_id, number, *(func.sum(column) for column in _COLUMNS))
+            .where(HourCount.brand_id.in_(brands), HourCount.dimension == only[0])
+            .where(HourCount.hour >= max(start, since or start), HourCount.hour < end)
+            .group_by(HourCount.brand_id, number)
+        )
+        if only != ALL:
+            rows = rows.where(HourCount.value == only[1])
+        for brand_id, place, *sums in db.execute(rows):
+            here = Counts(*map(int, sums))
+            mine = found[brand_id]
+            mine[int(place)] = together((mine[int(place)], here)) if int(place) in mine else here
+    return found
+
+
+def numbers(period: Period) -> list[int]:
+    """The numbers of its days or hours, as `counted` gives them."""
+    if period.hourly:
+        return [int(bucket.start.timestamp()) // 3600 for bucket in period.buckets]
+    first = period.first.toordinal() - datetime(1970, 1, 1, tzinfo=UTC).toordinal()
+    return [first + place for place in range(len(period.buckets))]
+
+
+def aligned(found: Numbered, period: Period) -> list[Counts]:
+    """The counts of each day or hour of the period; none are zeros."""
+    nothing = Counts()
+    return [found.get(number, nothing) for number in numbers(period)]
+
+
+def usual(found: Numbered, period: Period, known_from: datetime | None) -> list[tuple[float, float] | None]:
+    """From how many to how many mentions are usual: the same weekday (and UTC hour) of the eight weeks before.
+
+    One at either end is left out: one odd week makes nothing usual. None where fewer than four weeks are known.
+    """
+    step = 168 if period.hourly else 7
+    unit = 3600 if period.hourly else 86400
+    first = known_from.timestamp() / unit if known_from else float("inf")
+    bands: list[tuple[float, float] | None] = []
+    for number in numbers(period):
+        weeks = [number - step * week for week in range(1, WEEKS + 1) if number - step * week >= first]
+        like = sorted(found[week].mentions if week in found else 0 for week in weeks)
+        cut = len(like) // _CUT
+        bands.append((like[cut], like[-1 - cut]) if len(like) >= _KNOWN else None)
+    return bands
+
+
+def since_when(db: Session, brand_id: int) -> datetime | None:
+    """The first hour that was counted."""
+    mine = select(func.min(HourCount.hour)).where(HourCount.brand_id == brand_id, HourCount.dimension == ALL[0])
+    return db.scalar(mine)
+
+
+def total(
+    db: Session, brands: Sequence[int], start: datetime, end: datetime, only: tuple[str, str]
+) -> dict[int, Counts]:
+    """The sums of a span of hours, by brand."""
+    rows = (
+        select(HourCount.brand_id, *(func.sum(column) for column in _COLUMNS))
+        .where(HourCount.brand_id.in_(brands), HourCount.dimension == only[0], HourCount.value == only[1])
+        .where(HourCount.hour >= start, HourCount.hour < end)
+        .group_by(HourCount.brand_id)
+    )
+    found = {brand_id: Counts(*map(int, sums)) for brand_id, *sums in db.execute(rows)}
+    return {brand_id: found.get(brand_id, Counts()) for brand_id in brands}
+
+
+def by_value(db: Session, brand_id: int, dimension: str, period: Period) -> dict[str, int]:
+    """How many mentions there were by each value of a dimension."""
+    rows = (
+        select(HourCount.value, func.sum(HourCount.mentions))
+        .where(HourCount.brand_id == brand_id, HourCount.dimension == dimension)
+        .where(HourCount.hour >= period.start, HourCount.hour < period.end)
+        .group_by(HourCount.value)
+    )
+    return {value: int(count) for value, count in db.execute(rows)}
+
+
+def topics(db: Session, brand_id: int) -> dict[str, str]:
+    """The names of the brand's topics, by their id as the counts name it."""
+    rows = db.execute(select(Topic.id, Topic.name).where(Topic.brand_id == brand_id).order_by(Topic.name))
+    return {str(topic_id): name for topic_id, name in rows}
+
+
+def words(db: Session, brand_id: int, first: date, last: date) -> dict[str, int]:
+    """In how many mentions of these days (UTC) each word stood."""
+    rows = (
+        select(WordCount.word, func.sum(WordCount.mentions))
+        .where(WordCount.brand_id == brand_id, WordCount.day >= first, WordCount.day <= last)
+        .group_by(WordCount.word)
+    )
+    return {word: int(count) for word, count in db.execute(rows)}
+
+
+def competitors(db: Session, rights: Rights) -> list[Brand]:
+    """The brands that are listened for to compare with, as far as one may see them."""
+    return list(db.scalars(select(Brand).where(Brand.competitor, rights.brands(Brand.id)).order_by(Brand.name)))
+
+
+def ripples(db: Session, brand_id: int, period: Period) -> Sequence[Ripple]:
+    """What rose above the usual in the period; the newest, if they are many."""
+    mine = (
+        select(Ripple)
+        .where(Ripple.brand_id == brand_id, Ripple.at >= period.start, Ripple.at < period.end)
+        .order_by(Ripple.at.desc())
+        .limit(MOST_MARKS)
+    )
+    return list(reversed(db.scalars(mine).all()))
+
+
+def incidents(db: Session, brand_id: int, period: Period) -> Sequence[Incident]:
+    """Incidents that were open in the period and were some; the newest, if they are many."""
+    mine = (
+        select(Incident)
+        .where(Incident.brand_id == brand_id, Incident.state.in_(("open", "ended")), Incident.began_at < period.end)
+        .where(or_(Incident.ended_at.is_(None), Incident.ended_at >= period.start))
+        .order_by(Incident.began_at.desc())
+        .limit(MOST_MARKS)
+    )
+    return list(reversed(db.scalars(mine).all()))
+
+
+def gaps(db: Session, brand_id: int, period: Period) -> list[tuple[Gap, str]]:
+    """Spans in which something may be missing for good or still, with their source's name."""
+    rows = (
+        select(Gap, Source.name)
+        .join(Source, Source.id == Gap.source_id)
+        .where(or_(Source.brand_id == brand_id, Source.brand_id.is_(None)))
+        .where(or_(Gap.closed_at.is_(None), Gap.accepted_by.is_not(None)))
+        .where(Gap.start < period.end, Gap.end > period.start)
+        .order_by(Gap.start)
+        .limit(MOST_MARKS)
+    )
+    return [(gap, name) for gap, name in db.execute(rows)]
