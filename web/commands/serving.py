@@ -17,6 +17,7 @@ from core.log import redact
 from core.queue import ThreadQueue, beat, retire, serve, stages_of
 from core.runtime import Runtime
 from listener.supervise import listen as hear
+from responder.alerts.slack import socket as slack_socket
 from web.commands.lines import note
 from web.commands.opened import opened
 from web.commands.stopping import on_signal
@@ -89,7 +90,7 @@ def respond() -> None:
 
 def _work(process: str) -> None:
     """As an RQ worker; without REDIS_URL in threads that look at the shared database every SWEEP_SECONDS."""
-    with opened(service=True) as runtime:
+    with opened(service=True) as runtime, _threads(*_beside(runtime, process)):
         if runtime.settings.distributed:
             with on_signal(_leave):  # until the worker has handlers of its own
                 note(f"Ripplewatch takes work from {redact(runtime.settings.redis_url)} (Ctrl+C stops it)")
@@ -102,6 +103,11 @@ def _work(process: str) -> None:
             queue.start(dataclasses.replace(runtime, queue=queue))
             _beats(runtime, process)(stop)
             queue.stop(_PATIENCE)
+
+
+def _beside(runtime: Runtime, process: str) -> list[Callable[[threading.Event], None]]:
+    """What a process does besides its stages."""
+    return [partial(slack_socket.listen, runtime)] if process == "responder" else []
 
 
 @contextmanager
@@ -129,7 +135,8 @@ def _stages(runtime: Runtime) -> Iterator[None]:
     """Everything but the pages, in threads of this process."""
     queue = runtime.queue
     assert isinstance(queue, ThreadQueue)
-    with _threads(partial(_hear, runtime), _beats(runtime, "sentiment", "responder", "web")):
+    beats = _beats(runtime, "sentiment", "responder", "web")
+    with _threads(partial(_hear, runtime), beats, partial(slack_socket.listen, runtime)):
         queue.start(runtime)
         try:
             yield
