@@ -71,8 +71,9 @@ class Stage:
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage("judge", "sentiment", "sentiment.judge", next=("open_case", "count")),
+        Stage("judge", "sentiment", "sentiment.judge", next=("open_case", "count", "cluster")),
         Stage("count", "sentiment", "sentiment.ripple.count"),
+        Stage("cluster", "sentiment", "sentiment.ripple.cluster", next=("alert",)),
         Stage("glossary", "sentiment", "sentiment.glossary", next=("judge",)),
         Stage("topic", "sentiment", "sentiment.ripple.topics", next=("count",)),
         Stage("history", "sentiment", "sentiment.ripple.history"),

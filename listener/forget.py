@@ -98,8 +98,9 @@ def _forget(db: Session, clock: Clock, ids: Sequence[int], why: str, asked_at: d
     db.execute(delete(tables.Relevance).where(tables.Relevance.mention_id.in_(live)))
     copies.forget(db, live)
     _uncount(db, live)
-    for stage in ("judge", "open_case", "count"):
+    for stage in ("judge", "open_case", "count", "cluster"):
         waiting.done(db, stage, live)
+    db.execute(delete(tables.Embedding).where(tables.Embedding.mention_id.in_(live)))
     _close_cases(db, clock, live, why)
     _unquote_notes(db, {row.id: (row.text, f"{row.handle} {row.name}") for row in rows})
     _empty_authors(db, sorted({row.author_id for row in rows}))

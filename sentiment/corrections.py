@@ -51,7 +51,8 @@ def correct(
         row = insert(db, Correction).values(mention_id=mention_id, head=head, **told)
         db.execute(row.on_conflict_do_update(index_elements=["mention_id", "head"], set_=told))
     renew(db, clock, [mention_id])
-    waiting.add(db, clock, "count", [mention_id])
+    for stage in ("count", "cluster"):
+        waiting.add(db, clock, stage, [mention_id])
 
 
 def of(db: Session, mention_ids: Collection[int]) -> dict[int, dict[str, Correction]]:

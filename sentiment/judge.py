@@ -158,10 +158,10 @@ def _record(db: Session, runtime: Runtime, verdicts: dict[int, Verdict]) -> None
     if not verdicts:
         return
     before = select(VerdictRow.id).where(VerdictRow.mention_id.in_(verdicts))
-    if db.scalar(before.limit(1)) is not None:  # most mentions are judged once
+    again = db.scalar(before.limit(1)) is not None
+    if again:  # most mentions are judged once
         names = {verdict.model for verdict in verdicts.values()}
-        again = delete(VerdictRow).where(VerdictRow.mention_id.in_(verdicts), VerdictRow.model.in_(names))
-        db.execute(again)
+        db.execute(delete(VerdictRow).where(VerdictRow.mention_id.in_(verdicts), VerdictRow.model.in_(names)))
     now = runtime.clock.now()
     rows = [corrections.as_row(one, verdict) | {"judged_at": now} for one, verdict in verdicts.items()]
     db.execute(insert(db, VerdictRow).on_conflict_do_nothing(), rows)
@@ -169,3 +169,5 @@ def _record(db: Session, runtime: Runtime, verdicts: dict[int, Verdict]) -> None
     lanes = waiting.lanes(db, "judge", verdicts)
     for stage in ("open_case", "count"):
         waiting.add(db, runtime.clock, stage, verdicts, lane=lanes)
+    complaints = [one for one, verdict in verdicts.items() if again or verdict.complaint]
+    waiting.add(db, runtime.clock, "cluster", complaints, lane=lanes)  # what is none any more leaves its incident

@@ -71,7 +71,8 @@ def correct(slug: str, mention_id: int) -> ResponseReturnValue:
     except BadInput as error:
         flash(str(error), "error")
     else:
-        runtime.queue.nudge("count")
+        for stage in ("count", "cluster"):
+            runtime.queue.nudge(stage)
         if not in_case:
             runtime.queue.nudge("open_case")
         flash(_done(head, told, in_case=in_case))

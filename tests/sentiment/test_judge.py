@@ -65,6 +65,7 @@ def test_each_mention_gets_its_own_verdict_and_goes_on_to_the_cases(runtime: Run
     assert judged(runtime) == {"broken!": True, "lovely": False}
     with runtime.db.read() as db:
         assert waiting.take(db, runtime.clock, "open_case", 10) == ids
+        assert waiting.take(db, runtime.clock, "cluster", 10) == ids[:1], "complaints alone make incidents"
 
 
 def test_nothing_is_judged_twice(runtime: Runtime) -> None:

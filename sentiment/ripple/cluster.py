@@ -1,0 +1,248 @@
+"""Complaints in, incidents out: the `cluster` stage. Like complaints become one incident as they arrive.
+
+One batch:
+
+1. Take the mentions that have waited longest; find their vectors (of what was just judged, the model remembers them).
+2. Brand by brand, holding it (membership.hold), keep the vectors and look at the complaints in the order in which they
+   were written: each joins the open incident that it is nearest to; or the incident to which the group belongs that it
+   is part of; or opens one, where that group is more than usual (likeness.py); or nothing.
+3. What is no complaint any more leaves the incident that it was in, unless a person put it there.
+
+Incidents, vectors and the list of what still waits change in one transaction. What belongs to an incident already, or
+was taken out of one by a person, stays where it is however often it comes.
+
+No incident comes from competitors' mentions, our own posts, what was deleted, or what was written so long ago (an
+imported history) that nobody can do anything about it. What was dismissed takes in the rest of its wave in silence,
+and so does for a while what was ended: they are not told of again.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
+
+from core import waiting
+from core.clock import Clock
+from core.errors import ItemsSetAside
+from core.runtime import Runtime
+from core.setaside import set_aside
+from core.settings import Settings
+from core.tables import Embedding, Incident, IncidentMention, Mention, Waiting
+from sentiment import judge
+from sentiment.ripple import membership, recall
+from sentiment.ripple.complaints import EVER, Complaint, read
+from sentiment.ripple.likeness import WINDOW, Floats, Pool, most_in, nearest
+from sentiment.ripple.membership import Member
+from sentiment.ripple.recall import Vectors
+
+log = logging.getLogger(__name__)
+
+STAGE = "cluster"
+
+BATCH = 200
+"""Mentions per transaction."""
+
+LIVE = timedelta(seconds=WINDOW)
+"""So long after its last complaint another joins an open incident by itself, and after it was dismissed that one."""
+TAIL = timedelta(hours=2)
+"""So long after it was ended an incident takes in what still comes."""
+
+
+def work(runtime: Runtime) -> int:
+    """Look at one batch; see core/queue.py."""
+    with runtime.db.read() as db:
+        if not waiting.any_for(db, runtime.clock, STAGE):
+            return 0
+    return cluster_batch(runtime, _vectors(runtime.settings))
+
+
+@functools.cache
+def _vectors(settings: Settings) -> Vectors:
+    return recall.vectors_of(judge.loaded(settings))
+
+
+def cluster_batch(runtime: Runtime, vectors: Vectors, limit: int = BATCH) -> int:
+    """Look at no more than `limit` waiting mentions; gives how many. Raises ItemsSetAside when some failed."""
+    clock = runtime.clock
+    with runtime.db.claim() as claimed:
+        ids = waiting.take(claimed, clock, STAGE, limit)
+        if not ids:
+            return 0
+        ids = _there(claimed, ids)
+        texts = {one.id: one.text for one in read(claimed, ids, clock.now() - LIVE)}
+        known, failures = _embedded(vectors, texts)
+        with runtime.db.settle(claimed) as db:
+            ids = _ours(db, ids)
+            found = [one for one in read(db, ids, clock.now() - LIVE) if texts.get(one.id) == one.text]
+            failures = {one: error for one, error in failures.items() if one in ids}
+            _retract(db, clock, sorted(set(ids) - {one.id for one in found} - failures.keys()))
+            for brand_id in sorted({brand_id for one in found for brand_id in one.brands}):
+                theirs = [one for one in found if brand_id in one.brands and one.id in known]
+                _Brand(runtime, db, brand_id, vectors).take(theirs, known)
+            waiting.done(db, STAGE, ids)
+            for mention_id, error in failures.items():
+                set_aside(db, clock, STAGE, "mention", mention_id, error)
+    if failures:
+        raise ItemsSetAside(STAGE, len(failures))
+    return len(ids)
+
+
+def _ours(db: Session, ids: Sequence[int]) -> list[int]:
+    """Those that still wait: on SQLite another thread may have been faster."""
+    return list(db.scalars(select(Waiting.subject_id).where(Waiting.stage == STAGE, Waiting.subject_id.in_(ids))))
+
+
+def _there(db: Session, ids: Sequence[int]) -> list[int]:
+    """Those that nobody else holds, who may be forgetting them: what is held waits on. Forgetting waits for us."""
+    mine = select(Mention.id).where(Mention.id.in_(ids))
+    ours = set(db.scalars(mine.with_for_update(read=True, key_share=True, skip_locked=True)))
+    held = set(db.scalars(mine)) - ours if len(ours) < len(ids) else set()
+    return [one for one in ids if one not in held]
+
+
+def _embedded(vectors: Vectors, texts: dict[int, str]) -> tuple[dict[int, Floats], dict[int, Exception]]:
+    """The vector per mention id; when they fail as a whole, each text is tried alone to find the culprit."""
+    try:
+        return dict(zip(texts, vectors.embed(list(texts.values())), strict=True)) if texts else {}, {}
+    except Exception as error:  # noqa: BLE001 - whatever a model raises, its neighbours must be looked at
+        if len(texts) == 1:
+            return {}, dict.fromkeys(texts, error)
+        log.warning("%d texts could not be embedded at once (%s); trying each alone", len(texts), error)
+    known: dict[int, Floats] = {}
+    failures: dict[int, Exception] = {}
+    for one, text in texts.items():
+        good, bad = _embedded(vectors, {one: text})
+        known |= good
+        failures |= bad
+    return known, failures
+
+
+def _retract(db: Session, clock: Clock, mention_ids: Sequence[int]) -> None:
+    """Take what is no complaint any more out of what it was in; what was forgotten stays, and counts."""
+    there = list(db.scalars(select(Mention.id).where(Mention.id.in_(mention_ids), Mention.deleted_at.is_(None))))
+    brands: set[int] = set()
+    for table in (Embedding, IncidentMention):
+        brands |= set(db.scalars(select(table.brand_id).where(table.mention_id.in_(there)).distinct()))
+    complaints = read(db, there, EVER) if brands else []
+    for brand_id in sorted(brands):
+        membership.hold(db, brand_id)
+        told = {one.id for one in complaints if brand_id in one.brands}
+        gone = [one for one in there if one not in told]
+        recall.forget(db, gone, brand_id)
+        for incident_id in membership.leave(db, clock, brand_id, gone):
+            membership.recount(db, clock, db.get_one(Incident, incident_id), words=False)
+
+
+@dataclass(slots=True)
+class _Near:
+    """An incident that takes in what is like it: its mean so far."""
+
+    row: Incident
+    mean: Floats | None
+    number: int
+    joining: list[Member] = field(default_factory=list)
+
+    def add(self, member: Member, vector: Floats | None) -> None:
+        self.joining.append(member)
+        if vector is not None:
+            mean = self.mean if self.mean is not None else np.zeros_like(vector)
+            self.mean = ((mean * self.number + vector) / (self.number + 1)).astype(np.float32)
+            self.number += 1
+
+
+class _Brand:
+    """One brand's complaints and incidents, while a batch is looked at."""
+
+    def __init__(self, runtime: Runtime, db: Session, brand_id: int, vectors: Vectors) -> None:
+        self._db, self._clock, self._brand_id, self._vectors = db, runtime.clock, brand_id, vectors
+        self._database = runtime.db
+
+    def take(self, complaints: Sequence[Complaint], known: dict[int, Floats]) -> None:
+        """Let these complaints join or open incidents."""
+        db, clock = self._db, self._clock
+        membership.hold(db, self._brand_id)
+        pool = recall.pool(self._database, db, self._brand_id, self._vectors)
+        recall.store(
+            db, self._brand_id, self._vectors.name, {one.id: (one.at, known[one.id]) for one in complaints}, clock.now()
+        )
+        pool.drop([one.id for one in complaints])
+        nears = self._nears()
+        homes, barred = self._homes(nears)
+        for one in complaints:
+            pool.add([one.id], [one.author_id], [one.at.timestamp()], known[one.id][None])
+            if one.id not in homes and one.id not in barred and one.id in pool:
+                self._place(one.id, pool, nears, homes, barred)
+        for near in nears.values():
+            if near.joining:
+                membership.grow(db, clock, near.row, near.joining, quiet=near.row.state != "open")
+
+    def _nears(self) -> dict[int, _Near]:
+        """The incidents that may still take something in."""
+        now = self._clock.now()
+        wanted = select(Incident).where(
+            Incident.brand_id == self._brand_id,
+            or_(
+                and_(Incident.state == "open", Incident.last_at > now - LIVE),
+                and_(Incident.state == "dismissed", Incident.ended_at > now - LIVE),
+                and_(Incident.state == "ended", Incident.ended_at > now - TAIL),
+            ),
+        )
+        rows = self._db.scalars(wanted.order_by(Incident.id).execution_options(populate_existing=True))
+        return {row.id: _Near(row, _mean(row.centroid), row.mentions) for row in rows}
+
+    def _homes(self, nears: Collection[int]) -> tuple[dict[int, int], set[int]]:
+        """To which of these incidents mentions belong; and those that can belong to none of them."""
+        since = self._clock.now() - 2 * LIVE
+        rows = select(IncidentMention.mention_id, IncidentMention.incident_id).where(
+            IncidentMention.brand_id == self._brand_id, IncidentMention.joined_at > since
+        )
+        homes: dict[int, int] = {}
+        barred: set[int] = set()
+        for mention_id, incident_id in self._db.execute(rows):
+            if incident_id is not None and incident_id in nears:
+                homes[mention_id] = incident_id
+            else:
+                barred.add(mention_id)
+        return homes, barred
+
+    def _place(
+        self, mention_id: int, pool: Pool, nears: dict[int, _Near], homes: dict[int, int], barred: set[int]
+    ) -> None:
+        """Let one complaint join an incident, alone or with its group, or open one with that."""
+        measure, vector = self._vectors.measure, pool.vector(mention_id)
+        likeness = {
+            one: float(pool.likeness(vector[None], near.mean)[0])
+            for one, near in nears.items()
+            if near.mean is not None and near.row.origin == "likeness"
+        }
+        if (best := nearest(likeness, measure)) is not None:
+            nears[best[0]].add(Member(mention_id, best[1]), vector)
+            homes[mention_id] = best[0]
+            return
+        group = pool.group(mention_id, measure, barred)
+        if group is None:
+            return
+        which = most_in([homes.get(one) for one in group.likeness])
+        members = [Member(one, score) for one, score in group.likeness.items() if one not in homes]
+        if which is None:
+            could_at = datetime.fromtimestamp(group.could_at, UTC)
+            row = membership.open_incident(
+                self._db, self._clock, self._brand_id, "likeness", members, could_at=could_at
+            )
+            nears[row.id] = _Near(row, _mean(row.centroid), row.mentions)
+            which = row.id
+        else:
+            for one in members:
+                nears[which].add(one, pool.vector(one.mention_id))
+        homes |= dict.fromkeys((one.mention_id for one in members), which)
+
+
+def _mean(centroid: bytes | None) -> Floats | None:
+    return np.frombuffer(centroid, np.float16).astype(np.float32) if centroid else None
