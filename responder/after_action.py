@@ -60,9 +60,11 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`moments` in the order in which they should come, `figures` as (what, how much)."""
+    """`name` and `of` say which incident, `moments` are in the order in which they should come, `figures` are (what,
+    how much)."""
 
-    title: str
+    name: str
+    of: str
     moments: Sequence[Moment]
     figures: Sequence[tuple[str, str]]
     why_ended: str
@@ -71,10 +73,11 @@ class Report:
 def report(facts: Facts) -> Report:
     """Look back upon an incident."""
     could = facts.could_at or facts.began_at
+    since = "after we could have" if facts.could_at else "after it began"
     moments = (
         Moment("The first complaint", facts.began_at),
         Moment("We could have known", facts.could_at, _after(facts.began_at, facts.could_at), "after it began"),
-        Moment("We knew", facts.noticed_at, _after(could, facts.noticed_at), "after we could have"),
+        Moment("We knew", facts.noticed_at, _after(could, facts.noticed_at), since),
         Moment("Somebody took it", facts.taken_at, _after(facts.noticed_at, facts.taken_at), "after we knew"),
         Moment(
             "The first reply", facts.first_reply_at, _after(facts.noticed_at, facts.first_reply_at), "after we knew"
@@ -82,8 +85,7 @@ def report(facts: Facts) -> Report:
         Moment("Its busiest hour began", facts.peak_at, _after(facts.began_at, facts.peak_at), "after it began"),
         Moment("It was over", facts.ended_at, _after(facts.began_at, facts.ended_at), "after it began"),
     )
-    title = f"{facts.name} ({facts.brand}, {facts.severity})"
-    return Report(title, moments, tuple(_figures(facts)), facts.why_ended)
+    return Report(facts.name, f"{facts.brand}, {facts.severity}", moments, tuple(_figures(facts)), facts.why_ended)
 
 
 def length(span: timedelta) -> str:
@@ -105,7 +107,7 @@ def markdown(found: Report, zone: str) -> str:
     rows = [f"| {one.what} | {_clock(one.at, zone)} | {_told(one)} |" for one in found.moments]
     figures = [f"- {_plain(what)}: {value}" for what, value in found.figures]
     why = ["", f"Why it was declared over: {_plain(found.why_ended)}"] if found.why_ended else []
-    head = [f"# {_plain(found.title)}", "", f"| What | When ({zone}) | How long |", "|---|---|---|"]
+    head = [f"# {_plain(found.name)} ({_plain(found.of)})", "", f"| What | When ({zone}) | How long |", "|---|---|---|"]
     return "\n".join((*head, *rows, "", *figures, *why, ""))
 
 
@@ -152,7 +154,7 @@ def _told(one: Moment) -> str:
 
 
 def _clock(moment: datetime | None, zone: str) -> str:
-    return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}" if moment else "never"
+    return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}" if moment else "not known"
 
 
 def _plain(text: str) -> str:

@@ -10,6 +10,8 @@ WIDTH, HEIGHT = 720, 132
 """Units of the drawing; the page scales it."""
 _FOOT = 18
 """Units below the bars, for the numbers of the marks."""
+_APART = 24
+"""Units between the numbers of two marks, at least."""
 _STEPS = tuple(timedelta(minutes=one) for one in (10, 60, 180, 360, 720, 1440, 2880, 10080))
 _MOST_BARS = 48
 _LEAST_BARS = 6
@@ -29,9 +31,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A moment: `number` stands at its foot, and in the legend before `what`."""
+    """A moment: `number` stands at its foot (at `foot`, where it hides no other), and in the legend before `what`."""
 
     x: float
+    foot: float
     number: int
     what: str
     at: datetime
@@ -78,10 +81,19 @@ def curve(times: Sequence[datetime], moments: Sequence[tuple[str, datetime | Non
             start + at * step, count)
         for at, count in enumerate(counts) if count
     ]  # fmt: skip
-    marks = [
-        Mark(round((at - start) / step * width, 1), place, what, at) for place, (at, what) in enumerate(known, start=1)
-    ]
+    marks = _marks([(round((at - start) / step * width, 1), at, what) for at, what in known])
     return Curve(bars, marks, step, most, ground)
+
+
+def _marks(placed: Sequence[tuple[float, datetime, str]]) -> list[Mark]:
+    """Marks at these places, in order; a number that would stand on the next one's moves to the left."""
+    marks: list[Mark] = []
+    free = WIDTH - _APART / 2
+    for number, (x, at, what) in reversed(list(enumerate(placed, start=1))):
+        foot = max(_APART * (number - 0.5), min(x, free))
+        free = foot - _APART
+        marks.insert(0, Mark(x, foot, number, what, at))
+    return marks
 
 
 def _step(span: timedelta) -> timedelta:
