@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
 from core.clock import HeldClock
 from core.errors import BadInput, GiveUp, RetryLater, Unsure
 from core.settings import Settings
 from responder.alerts.channel import BUTTONS, Context, Message, Refused, load
+from responder.alerts.slack import SCOPES
 from responder.alerts.slack.blocks import answer_of, blocks, escaped, fallback
 from responder.alerts.slack.bot import Bot
 from responder.alerts.slack.webhook import Webhook
@@ -281,6 +284,15 @@ def test_webhook(clock: HeldClock, settings: Settings) -> None:
     assert hook.thread(place, "a line", "event-1") == {}
     with pytest.raises(Unsure):
         hook.find("delivery-1", clock.now())
+
+
+def test_the_manifests_ask_for_what_the_bot_needs() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "slack.md").read_text(encoding="utf-8")
+    manifests = [yaml.safe_load(one) for one in re.findall(r"^```yaml\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)]
+    assert [one["settings"]["socket_mode_enabled"] for one in manifests] == [False, True]
+    for one in manifests:
+        assert one["oauth_config"]["scopes"]["bot"] == list(SCOPES)
+        assert one["settings"]["interactivity"]["is_enabled"] is True
 
 
 def _texts(value: object) -> list[dict[str, object]]:
