@@ -7,10 +7,11 @@ file and nowhere else. No other brand's query is asked: the sample must not turn
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -18,11 +19,14 @@ from sqlalchemy.orm import Session
 
 from core.clock import Clock
 from core.runtime import Runtime
-from core.tables import Brand, OwnAccount, PlaybookEntry, Query, Source
+from core.tables import Brand, OwnAccount, PlaybookEntry, Query, Reading, Source, Spread
+from core.tables import Mention as MentionRow
 from core.types import Mention, Page
 from listener import records
 from listener.collect import collect
 from listener.matching import BrandMatcher, Watchlist
+from sentiment.ripple.curve import Curve
+from sentiment.ripple.spread import forecast
 from web.brand_removal import remove_brand
 
 _DATA = Path(__file__).with_name("sample")
@@ -65,6 +69,23 @@ def _load(db: Session, clock: Clock) -> None:
     collect(db, clock, source, Page(mentions=tuple(one for one in mentions if not _to_us(one))), matcher)
     source.brand_id = brand.id  # from here on every item is the brand's, and the source goes when the brand goes
     collect(db, clock, source, Page(mentions=tuple(one for one in mentions if _to_us(one))), matcher)
+    for post in json.loads((_DATA / "readings.json").read_text(encoding="utf-8")):
+        _spread(
+            db, db.scalars(select(MentionRow).filter_by(platform=post["platform"], native_id=post["id"])).one(), post
+        )
+
+
+def _spread(db: Session, mention: MentionRow, post: Mapping[str, Any]) -> None:
+    """How a post was passed on, as if it had been followed; the forecast is what is made of that."""
+    curve, at = Curve(), mention.created_at
+    for minutes, likes, reposts, replies in post["read"]:
+        at, curve = mention.created_at + timedelta(minutes=minutes), curve.add(minutes * 60.0, reposts)
+        db.add(Reading(mention_id=mention.id, at=at, likes=likes, reposts=reposts, replies=replies))
+    found = forecast(curve.cascade(), (at - mention.created_at).total_seconds())
+    ahead = {"expected": float(found.expected), "low": float(found.low), "high": float(found.high)}
+    row = Spread(mention_id=mention.id, began_at=mention.created_at, looked_at=at, looks=len(post["read"]), **ahead)
+    row.ended_at = at if post["ended"] else None
+    db.add(row)
 
 
 def _to_us(mention: Mention) -> bool:

@@ -76,7 +76,8 @@ class Spread:
         low, expected, high = (max(_about(number), self.count) for number in (self.low, self.expected, self.high))
         if high == self.count:
             return f"{so_far}, at its end"
-        return f"{so_far}, heading for about {expected:,} ({low:,} to {high:,})"
+        between = f" ({low:,} to {high:,})" if low < high else ""
+        return f"{so_far}, heading for about {expected:,}{between}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The sample that ships with the package: complete, consistent, and free of anything that leads to somebody real."""
 
+import itertools
 import json
 import re
 import string
@@ -268,3 +269,13 @@ def test_the_readme_says_that_all_is_invented(items: list[Item], playbook: list[
     assert "Apache-2.0" in readme
     assert f"{len(items)} items" in readme
     assert f"{len(playbook)} approved replies" in readme
+
+
+def test_readings_end_with_what_the_post_says_and_never_sink(items: list[Item]) -> None:
+    posts = {_key(item): item for item in items}
+    for post in json.loads((SAMPLE / "readings.json").read_text(encoding="utf-8")):
+        item, read = posts[_key(post)], post["read"]
+        assert read[-1][1:] == [item.get("likes", 0), item.get("reposts", 0), item.get("replies", 0)]
+        assert all(list(one) <= list(other) for one, other in itertools.pairwise(read))
+        age = max(datetime.fromisoformat(one["created_at"]) for one in items)
+        assert timedelta(minutes=read[-1][0]) < age - datetime.fromisoformat(item["created_at"])

@@ -203,6 +203,7 @@ def test_a_curve_takes_no_more_memory_however_often_it_is_read() -> None:
         (Spread(1816, 3 * HOUR, 4163, 2741, 7982), "1,816 reposts in 3 h, heading for about 4,200 (2,700 to 8,000)"),
         (Spread(1816, 60 * HOUR, 1819, 1816, 1830), "1,816 reposts in 60 h, at its end"),
         (Spread(7, 3 * 24 * HOUR, 8, 7, 9), "7 reposts in 3 days, heading for about 8 (7 to 9)"),
+        (Spread(1140, 3 * 24 * HOUR, 1162, 1151, 1190), "1,140 reposts in 3 days, heading for about 1,200"),
     ],
 )
 def test_in_words(spread: Spread, words: str) -> None:
