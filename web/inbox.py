@@ -19,7 +19,7 @@ from web.queries.inbox import GROUPS, Wanted
 
 pages = Blueprint("inbox", __name__)
 
-FILTERS = ("state", "brand", "platform", "sentiment", "mine", "team", "unowned", "named", "tag", "text")
+FILTERS = ("state", "brand", "platform", "sentiment", "mine", "team", "unowned", "named", "tag", "incident", "text")
 _LONGEST_SEARCH = 200
 _MOST_TEAMS = 20
 
@@ -85,6 +85,7 @@ def wanted(args: Mapping[str, str]) -> Wanted:
         bool(args.get("unowned")),
         user.id if user and args.get("named") else None,
         notes.folded(args.get("tag", "")),
+        current.number(args, "incident") or None,
     )
 
 

@@ -66,6 +66,10 @@ def test_one_shows_its_posts_its_cases_its_curve_and_its_timeline(agent: Visitor
     assert "Noticed: 4 complaints from 4 people" in page
     assert "Complaints per 10 minutes, at most 3" in page
     assert re.search(r"1 noticed .*12:00", page)
+    assert "Incident 1 × : remove this filter" in words(agent.get(f"/?incident={one}"))
+    other = add_case(runtime, "my zip broke")
+    assert f'"/cases/{other.id}?' not in agent.get(f"/?incident={one}").text
+    assert f'"/cases/{loud.id}?' in agent.get(f"/?incident={one}").text
     assert "Part of Cards" in words(agent.get(f"/cases/{loud.id}"))
 
 

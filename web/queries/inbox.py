@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, aliased
 from core.roles import Rights
 from core.tables import Author, Brand, Case, CaseTag, Mention, Notification, User, Verdict
 from core.tables.row import UtcDateTime
+from responder import incident_cases
 
 PAGE = 50
 WINDOW = 2_000
@@ -77,6 +78,7 @@ class Wanted:
     """What a person wants to see, of what they may. Empty means everything.
 
     Queues: `owner` is a user's id, `team` a team's, `unowned` what is nobody's, `named` a user whom a note names.
+    `incident` is the id of one that the cases are part of.
     """
 
     rights: Rights
@@ -90,12 +92,13 @@ class Wanted:
     unowned: bool = False
     named: int | None = None
     tag: str = ""
+    incident: int | None = None
 
     @property
     def narrowed(self) -> bool:
         """Whether anything but the group was chosen."""
         queue = self.owner or self.team or self.unowned or self.named
-        return bool(self.brand or self.platform or self.sentiment or self.text or queue or self.tag)
+        return bool(self.brand or self.platform or self.sentiment or self.text or queue or self.tag or self.incident)
 
     @property
     def of_case(self) -> list[ColumnElement[bool]]:
@@ -110,6 +113,8 @@ class Wanted:
             found.append(Case.id.in_(named.where(Notification.kind == "mentioned")))
         if self.tag:
             found.append(Case.id.in_(select(CaseTag.case_id).where(CaseTag.tag == self.tag)))
+        if self.incident:
+            found.append(Case.id.in_(incident_cases.inside(self.incident)))
         return found
 
 
