@@ -45,5 +45,5 @@ def configure(level: str, style: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if style == "json" else _Text("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for chatty in ("httpx2", "httpcore2", "websockets", "alembic", "rq.worker"):
+    for chatty in ("httpx2", "httpcore2", "urllib3", "websockets", "alembic", "rq.worker"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(level)))

@@ -280,11 +280,12 @@ def _record(db: Session, clock: Clock, claim: Claim, outcome: Outcome) -> None:
     now, reason = clock.now(), redact(outcome.reason)[:500]
     outcome = replace(outcome, reason=reason)
     row.error = reason or None
-    waiting.done(db, STAGE, [row.id])
-    if claim.do == "update":
-        _updated(db, clock, row, claim, outcome)
+    settled = _updated if claim.do == "update" else _first_time
+    again = settled(db, clock, row, claim, outcome)
+    if again is None:
+        waiting.done(db, STAGE, [row.id])
     else:
-        _first_time(db, clock, row, claim, outcome)
+        _wait(db, clock, row.id, again)
     if row.state == "sent" and row.kind != "thread" and row.alert.changed_at > claim.seen:
         waiting.add(db, clock, alerts.STAGE, [row.alert_id])  # it changed while we were talking
     if outcome.what == "later":
@@ -295,8 +296,8 @@ def _record(db: Session, clock: Clock, claim: Claim, outcome: Outcome) -> None:
         trouble.pause(db, clock, row.channel, reason)
 
 
-def _first_time(db: Session, clock: Clock, row: Delivery, claim: Claim, outcome: Outcome) -> None:
-    """What came of sending it, or of asking for it."""
+def _first_time(db: Session, clock: Clock, row: Delivery, claim: Claim, outcome: Outcome) -> datetime | None:
+    """What came of sending it, or of asking for it; gives when it comes by again."""
     now = clock.now()
     match outcome.what:
         case "sent":
@@ -305,37 +306,37 @@ def _first_time(db: Session, clock: Clock, row: Delivery, claim: Claim, outcome:
                 _forget_quotes(db, row, claim.said)
             if row.kind != "thread":
                 waiting.add(db, clock, alerts.STAGE, [row.alert_id])  # what happened meanwhile goes below it
-        case "later" if now - row.due > PATIENCE and row.attempts > 1:
-            row.state, row.error = "failed", f"tried {row.attempts} times; last: {outcome.reason}"
-            trouble.undelivered(db, clock, row)
-        case "later" | "again":
+            return None
+        case "later" if now - row.due < PATIENCE or row.attempts == 1:
             row.state, row.sending_at = "waiting", None
-            wait = _pause(outcome.after, row) if outcome.what == "later" else timedelta(0)
-            waiting.add(db, clock, STAGE, [row.id], now + wait)
+            return now + _pause(outcome.after, row)
+        case "again":
+            row.state, row.sending_at = "waiting", None
+            return now
         case "pause":
             row.state, row.sending_at = "waiting", None
+            return None
         case "ask" if now - (claim.began or now) < PATIENCE:
-            waiting.add(db, clock, STAGE, [row.id], now + max(LOOK_AGAIN, timedelta(seconds=outcome.after or 0)))
-        case "failed":
-            row.state = "failed"
-            trouble.undelivered(db, clock, row)
+            return now + max(LOOK_AGAIN, timedelta(seconds=outcome.after or 0))
+        case "later":
+            row.state, row.error = "failed", f"tried {row.attempts} times; last: {outcome.reason}"
         case _:
-            row.state = "unsure"
-            trouble.undelivered(db, clock, row)
+            row.state = "failed" if outcome.what == "failed" else "unsure"
+    trouble.undelivered(db, clock, row)
+    return None
 
 
-def _updated(db: Session, clock: Clock, row: Delivery, claim: Claim, outcome: Outcome) -> None:
+def _updated(db: Session, clock: Clock, row: Delivery, claim: Claim, outcome: Outcome) -> datetime | None:
     """What came of changing it. A message that cannot be changed any more, since it is gone, stays as it is."""
     row.updated_at = clock.now()
-    if outcome.what in ("later", "pause"):
-        if outcome.what == "later":
-            waiting.add(db, clock, STAGE, [row.id], clock.now() + _pause(outcome.after, row))
-        return
-    if claim.said is not None:
+    if outcome.what == "later":
+        return clock.now() + _pause(outcome.after, row)
+    if outcome.what != "pause" and claim.said is not None:
         row.shown = claim.said.fingerprint
         _forget_quotes(db, row, claim.said)
     if outcome.what == "sent":
         row.place = dict(outcome.place) or row.place
+    return None
 
 
 def _forget_quotes(db: Session, row: Delivery, said: Composed) -> None:
