@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from functools import partial
 
-MEASUREMENTS = ("classify", "matcher", "imports", "collect", "stream", "spikes", "spread", "startup")
+MEASUREMENTS = ("classify", "matcher", "imports", "collect", "stream", "spikes", "series", "spread", "startup")
 
 Rows = list[tuple[str, str]]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from math import ceil, sqrt
 from statistics import median
@@ -205,7 +205,7 @@ class Rolling:
         """Everything that it remembers."""
         return {
             "baseline": self._baseline.as_json(),
-            "slots": [asdict(slot) for slot in self._slots],
+            "slots": [{name: getattr(slot, name) for name in _Slot.__slots__} for slot in self._slots],
             "varied": self._varied,
             "day": self._day,
             "today": self._today,
