@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session, aliased, joinedload
 from core import waiting
 from core.clock import Clock
 from core.runtime import Runtime
-from core.tables import Case, CaseMention, Draft, Incident, IncidentEvent, IncidentMention, KnownIssue, Mention
+from core.tables import Audit, Case, CaseMention, Draft, Incident, IncidentEvent, IncidentMention, KnownIssue, Mention
 from core.types import Author as Writer
 from responder import known_issues
 from responder.draft import addressed
@@ -160,12 +160,24 @@ def _incident_of_case() -> Any:
     return newest.order_by(place.mention_id.desc()).limit(1).correlate(Case).scalar_subquery()
 
 
-def _link(db: Session, clock: Clock, row: Incident) -> None:
-    """Link its open cases that are linked to nothing to its known issue."""
+def link(db: Session, clock: Clock, row: Incident, mention_ids: Collection[int], user_id: int) -> None:
+    """Link the cases of these mentions, which somebody has put into it, to its known issue."""
     issue = _issue(db, row)
     if issue is not None:
-        free = select(Case.id).where(Case.id.in_(inside(row.id)), Case.known_issue_id.is_(None))
-        known_issues.link(db, clock, issue, db.scalars(free.where(Case.state.in_(OPEN_STATES))).all(), None)
+        theirs = select(CaseMention.case_id).where(CaseMention.mention_id.in_(mention_ids))
+        ids = db.scalars(inside(row.id).where(Case.id.in_(theirs), Case.state.in_(OPEN_STATES))).all()
+        known_issues.link(db, clock, issue, ids, user_id)
+
+
+def _link(db: Session, clock: Clock, row: Incident) -> None:
+    """Link its open cases that are linked to nothing to its known issue; but none that somebody took off one."""
+    issue = _issue(db, row)
+    if issue is not None:
+        taken_off = exists().where(
+            Audit.case_id == Case.id, Audit.action == "unlink_issue", Audit.at >= issue.opened_at
+        )
+        free = inside(row.id).where(Case.known_issue_id.is_(None), ~taken_off, Case.state.in_(OPEN_STATES))
+        known_issues.link(db, clock, issue, db.scalars(free).all(), None)
 
 
 def _renew_drafts(db: Session, clock: Clock, row: Incident) -> None:

@@ -176,6 +176,7 @@ def put_in(
     _join(db, clock, row, ids)
     for one in before:
         incident_cases.let_go(db, clock, one, ids, user_id)
+    incident_cases.link(db, clock, row, ids, user_id)
     _counted(db, clock, row, *before)
     return row
 

@@ -199,6 +199,13 @@ def test_its_public_status_is_that_of_a_known_issue_which_ends_with_it(runtime: 
     with runtime.db.read() as db:
         assert [(row.name, row.status) for row in db.scalars(select(KnownIssue))] == [("Card trouble", "By seven.")]
     with runtime.db.write() as db:
+        known_issues.unlink(db, clock, made[2].id, ana)
+    clock.advance(incident_cases.AGAIN.seconds)
+    incident_cases.work(runtime)
+    assert case(runtime, made[2].id).known_issue_id is None
+    do(runtime, incidents.put_in, one, ana, [made[2].mention_id])
+    assert case(runtime, made[2].id).known_issue_id is not None
+    with runtime.db.write() as db:
         row = db.get_one(Case, made[0].id)
         cases.snooze(db, clock, row.id, row.version, ana, clock.now() + timedelta(days=1))
     do(runtime, incidents.end, one, ana, "the bank is back")
