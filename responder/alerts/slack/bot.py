@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 from slack_sdk import WebClient
 from slack_sdk.web import SlackResponse
 
-from core.errors import BadInput, GiveUp, PlatformError, Unsure
+from core.errors import BadInput, PlatformError, Unsure
 from core.settings import Settings
 from listener.source import Field
 from responder.alerts.channel import Context, Message, Refused
@@ -91,28 +91,12 @@ class Bot:
 
     def send(self, message: Message, key: str) -> dict[str, str]:
         """Post it, and then its chart."""
-        place = self._post(key, fallback(message), blocks(message))
-        if message.chart is None:
-            return place
-        try:
-            return self.update(place, message)
-        except PlatformError as error:
-            log.warning("slack %s: a message stays without its chart: %s", self.channel, error)
-            return place
+        return self._drawn(self._post(key, fallback(message), blocks(message)), message)
 
     def update(self, place: Mapping[str, str], message: Message) -> dict[str, str]:
-        """Change it; a chart that differs from the one it shows takes that one's place."""
-        shown = dict(place)
-        drawn = hashlib.sha256(message.chart).hexdigest()[:16] if message.chart else place.get("drawn", "")
-        if message.chart is None or drawn == place.get("drawn"):
-            self._change(place, message, place.get("chart", ""))
-            return shown
-        chart = self._upload(message.chart)
-        if chart and self._change_when_ready(place, message, chart):
-            self._delete_file(place.get("chart", ""))
-            return shown | {"chart": chart, "drawn": drawn}
+        """Change what it says at once; a chart that differs from the one it shows then takes that one's place."""
         self._change(place, message, place.get("chart", ""))
-        return shown
+        return self._drawn(place, message)
 
     def thread(self, place: Mapping[str, str], text: str, key: str) -> dict[str, str]:
         """Post a line under the message at `place`."""
@@ -189,6 +173,21 @@ class Bot:
                 blocks=blocks(message, chart),
             )
 
+    def _drawn(self, place: Mapping[str, str], message: Message) -> dict[str, str]:
+        """The place once the message shows its chart. That it cannot is no reason to lose what was said."""
+        shown = dict(place)
+        if message.chart is None or (drawn := _fingerprint(message.chart)) == place.get("drawn"):
+            return shown
+        try:
+            chart = self._upload(message.chart)
+            if not self._change_when_ready(place, message, chart):
+                return shown
+            self._delete_file(place.get("chart", ""))
+        except PlatformError as error:
+            log.warning("slack %s: a message does not get its chart: %s", self.channel, error)
+            return shown
+        return shown | {"chart": chart, "drawn": drawn}
+
     def _change_when_ready(self, place: Mapping[str, str], message: Message, chart: str) -> bool:
         """Show an image that was just uploaded; Slack takes a moment before it knows it."""
         for _ in range(_CHART_TRIES):
@@ -204,13 +203,9 @@ class Bot:
         return False
 
     def _upload(self, chart: bytes) -> str:
-        """The id of the uploaded image; empty where the bot may not upload, which is no reason to say nothing."""
-        try:
-            with translated(repeatable=True):
-                answer = self._client.files_upload_v2(filename="chart.png", title="Chart", content=chart)
-        except GiveUp as error:
-            log.warning("slack %s: charts cannot be uploaded: %s", self.channel, error)
-            return ""
+        """The id of the uploaded image."""
+        with translated(repeatable=True):
+            answer = self._client.files_upload_v2(filename="chart.png", title="Chart", content=chart)
         return str((answer.get("file") or {}).get("id") or "")
 
     def _delete_file(self, chart: str) -> None:
@@ -246,6 +241,10 @@ class Bot:
         if under:
             return self._client.conversations_replies(ts=under["ts"], **wanted)
         return self._client.conversations_history(**wanted)
+
+
+def _fingerprint(chart: bytes) -> str:
+    return hashlib.sha256(chart).hexdigest()[:16]
 
 
 SENDER = Bot
