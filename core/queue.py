@@ -72,8 +72,9 @@ STAGES = {
     stage.name: stage
     for stage in (
         Stage("judge", "sentiment", "sentiment.judge", next=("open_case", "count", "cluster")),
-        Stage("count", "sentiment", "sentiment.ripple.count"),
+        Stage("count", "sentiment", "sentiment.ripple.count", next=("ripple",)),
         Stage("cluster", "sentiment", "sentiment.ripple.cluster", next=("alert",)),
+        Stage("ripple", "sentiment", "sentiment.ripple.incidents", next=("alert",)),
         Stage("glossary", "sentiment", "sentiment.glossary", next=("judge",)),
         Stage("topic", "sentiment", "sentiment.ripple.topics", next=("count",)),
         Stage("history", "sentiment", "sentiment.ripple.history"),

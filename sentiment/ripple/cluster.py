@@ -4,8 +4,9 @@ One batch:
 
 1. Take the mentions that have waited longest; find their vectors (of what was just judged, the model remembers them).
 2. Brand by brand, holding it (membership.hold), keep the vectors and look at the complaints in the order in which they
-   were written: each joins the open incident that it is nearest to; or the incident to which the group belongs that it
-   is part of; or opens one, where that group is more than usual (likeness.py); or nothing.
+   were written: each joins the incident that spread from what it answers; or the open incident that it is nearest to;
+   or the incident to which the group belongs that it is part of; or opens one, where that group is more than usual
+   (likeness.py); or nothing.
 3. What is no complaint any more leaves the incident that it was in, unless a person put it there.
 
 Incidents, vectors and the list of what still waits change in one transaction. What belongs to an incident already, or
@@ -20,12 +21,12 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
-from sqlalchemy import and_, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import waiting
@@ -36,11 +37,12 @@ from core.setaside import set_aside
 from core.settings import Settings
 from core.tables import Embedding, Incident, IncidentMention, Mention, Waiting
 from sentiment import judge
-from sentiment.ripple import membership, recall
+from sentiment.ripple import membership, recall, taking_in
 from sentiment.ripple.complaints import EVER, Complaint, read
-from sentiment.ripple.likeness import WINDOW, Floats, Pool, most_in, nearest
+from sentiment.ripple.likeness import Floats, Pool, most_in, nearest
 from sentiment.ripple.membership import Member
 from sentiment.ripple.recall import Vectors
+from sentiment.ripple.taking_in import LIVE
 
 log = logging.getLogger(__name__)
 
@@ -48,11 +50,6 @@ STAGE = "cluster"
 
 BATCH = 200
 """Mentions per transaction."""
-
-LIVE = timedelta(seconds=WINDOW)
-"""So long after its last complaint another joins an open incident by itself, and after it was dismissed that one."""
-TAIL = timedelta(hours=2)
-"""So long after it was ended an incident takes in what still comes."""
 
 
 def work(runtime: Runtime) -> int:
@@ -173,44 +170,23 @@ class _Brand:
             db, self._brand_id, self._vectors.name, {one.id: (one.at, known[one.id]) for one in complaints}, clock.now()
         )
         pool.drop([one.id for one in complaints])
-        nears = self._nears()
-        homes, barred = self._homes(nears)
+        incidents = taking_in.live(db, clock, self._brand_id)
+        nears = {row.id: _Near(row, _mean(row.centroid), row.mentions) for row in incidents}
+        homes, barred = taking_in.homes(db, clock, self._brand_id, nears)
+        threads = taking_in.threads(db, incidents)
         for one in complaints:
             pool.add([one.id], [one.author_id], [one.at.timestamp()], known[one.id][None])
-            if one.id not in homes and one.id not in barred and one.id in pool:
+            if one.id in homes or one.id in barred:
+                continue
+            under = next((threads[thread] for thread in one.threads if thread in threads), None)
+            if under is not None:
+                nears[under].add(Member(one.id), None)
+                homes[one.id] = under
+            elif one.id in pool:
                 self._place(one.id, pool, nears, homes, barred)
         for near in nears.values():
             if near.joining:
                 membership.grow(db, clock, near.row, near.joining, quiet=near.row.state != "open")
-
-    def _nears(self) -> dict[int, _Near]:
-        """The incidents that may still take something in."""
-        now = self._clock.now()
-        wanted = select(Incident).where(
-            Incident.brand_id == self._brand_id,
-            or_(
-                and_(Incident.state == "open", Incident.last_at > now - LIVE),
-                and_(Incident.state == "dismissed", Incident.ended_at > now - LIVE),
-                and_(Incident.state == "ended", Incident.ended_at > now - TAIL),
-            ),
-        )
-        rows = self._db.scalars(wanted.order_by(Incident.id).execution_options(populate_existing=True))
-        return {row.id: _Near(row, _mean(row.centroid), row.mentions) for row in rows}
-
-    def _homes(self, nears: Collection[int]) -> tuple[dict[int, int], set[int]]:
-        """To which of these incidents mentions belong; and those that can belong to none of them."""
-        since = self._clock.now() - 2 * LIVE
-        rows = select(IncidentMention.mention_id, IncidentMention.incident_id).where(
-            IncidentMention.brand_id == self._brand_id, IncidentMention.joined_at > since
-        )
-        homes: dict[int, int] = {}
-        barred: set[int] = set()
-        for mention_id, incident_id in self._db.execute(rows):
-            if incident_id is not None and incident_id in nears:
-                homes[mention_id] = incident_id
-            else:
-                barred.add(mention_id)
-        return homes, barred
 
     def _place(
         self, mention_id: int, pool: Pool, nears: dict[int, _Near], homes: dict[int, int], barred: set[int]

@@ -18,13 +18,14 @@ EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """One complaint, and the brands (no competitors) that it is about."""
+    """One complaint, the brands (no competitors) that it is about, and the threads that it is in."""
 
     id: int
     author_id: int
     at: datetime
     text: str = field(repr=False)
     brands: frozenset[int]
+    threads: tuple[tuple[str, str], ...] = ()
 
 
 def read(db: Session, mention_ids: Sequence[int], since: datetime) -> list[Complaint]:
@@ -34,12 +35,15 @@ def read(db: Session, mention_ids: Sequence[int], since: datetime) -> list[Compl
         brands = _brands(db, part)
         newest = select(func.max(Verdict.id)).where(Verdict.mention_id.in_(part)).group_by(Verdict.mention_id)
         wanted = select(Mention.id, Mention.author_id, Mention.created_at, Mention.text)
+        wanted = wanted.add_columns(Mention.platform, Mention.reply_to, Mention.conversation)
         wanted = wanted.join(Verdict, Verdict.mention_id == Mention.id).where(
             Verdict.id.in_(newest), Verdict.complaint.is_(True), Mention.deleted_at.is_(None)
         )
         for row in db.execute(wanted.where(Mention.created_at > since).order_by(Mention.created_at, Mention.id)):
             if row.id in brands:
-                found.append(Complaint(row.id, row.author_id, row.created_at, row.text, frozenset(brands[row.id])))
+                theirs = frozenset(brands[row.id])
+                threads = tuple((row.platform, one) for one in (row.reply_to, row.conversation) if one)
+                found.append(Complaint(row.id, row.author_id, row.created_at, row.text, theirs, threads))
     return sorted(found, key=lambda one: (one.at, one.id))
 
 

@@ -148,7 +148,7 @@ def open_incident(
     db.flush()
     join(db, clock, incident, members)
     recount(db, clock, incident)
-    _note(db, clock, incident, "noticed", "", f"Noticed: {so_many(incident)}")
+    note(db, clock, incident, "noticed", "", f"Noticed: {so_many(incident)}")
     tell(db, clock, incident)
     return incident
 
@@ -167,13 +167,7 @@ def grow(db: Session, clock: Clock, incident: Incident, members: Iterable[Member
         rename(db, incident)
     if quiet:
         return joined
-    if worse(incident.severity, before):
-        why = "; ".join(incident.reasons)
-        _note(db, clock, incident, "severity", incident.severity, f"Now {incident.severity}: {why}")
-    if _step(incident) > step:
-        _note(db, clock, incident, "grew", str(_step(incident)), f"Grew to {so_many(incident)}")
-    if worse(incident.severity, before) or _step(incident) > step:
-        tell(db, clock, incident)
+    _tell_if_more(db, clock, incident, before, step)
     return joined
 
 
@@ -191,6 +185,27 @@ def recount(db: Session, clock: Clock, incident: Incident, *, words: bool = True
     _weigh(db, incident)
     incident.changed_at = clock.now()
     db.flush()
+
+
+def weigh(db: Session, clock: Clock, incident: Incident) -> None:
+    """Find its severity anew, as its mentions spread; told of if it rises. The caller holds the brand."""
+    before = incident.severity
+    recount(db, clock, incident, words=False)
+    if incident.state == "open":
+        _tell_if_more(db, clock, incident, before, _step(incident))
+
+
+def _tell_if_more(db: Session, clock: Clock, incident: Incident, severity_before: str, step: int) -> None:
+    """Tell of an incident that became more severe, which also ends its snooze, or twice as big."""
+    rose = worse(incident.severity, severity_before)
+    if rose:
+        incident.snoozed_until = None
+        why = "; ".join(incident.reasons)
+        note(db, clock, incident, "severity", incident.severity, f"Now {incident.severity}: {why}")
+    if _step(incident) > step:
+        note(db, clock, incident, "grew", str(_step(incident)), f"Grew to {so_many(incident)}")
+    if rose or _step(incident) > step:
+        tell(db, clock, incident)
 
 
 def tell(db: Session, clock: Clock, incident: Incident) -> int:
@@ -298,6 +313,7 @@ def _step(incident: Incident) -> int:
     return 1 << (incident.mentions.bit_length() - 1) if incident.mentions else 0
 
 
-def _note(db: Session, clock: Clock, incident: Incident, kind: str, key: str, words: str) -> None:
+def note(db: Session, clock: Clock, incident: Incident, kind: str, key: str, words: str) -> None:
+    """A line on the timeline, once per kind and key. `words` hold nothing of any post."""
     row = {"incident_id": incident.id, "at": clock.now(), "kind": kind, "key": key, "words": words}
     db.execute(insert(db, IncidentEvent).values(row).on_conflict_do_nothing())
