@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from core import audit
 from core.clock import Clock
-from core.errors import Forbidden, Stale
+from core.errors import BadInput, Forbidden, Stale
 from core.tables import Incident, IncidentEvent
 from responder.states import name_of
 from sentiment.ripple import membership
@@ -32,6 +32,10 @@ STATES: Mapping[str, str] = {
     "merged": "merged into another one",
 }
 """Every state, and what people call it."""
+
+
+LONGEST_NAME = 200
+"""Characters of a name that somebody gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,14 @@ def told_outside(db: Session, clock: Clock, row: Incident) -> None:
     """What was said of an open incident outside is to be brought up to date."""
     if row.state == "open":
         membership.tell(db, clock, row)
+
+
+def named(name: str) -> str:
+    """A name that somebody gave, on one line. Raises BadInput when there is none, or it is too long."""
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME:
+        raise BadInput(f"name: give it a name of at most {LONGEST_NAME} characters")
+    return name
 
 
 def refusal(db: Session, incident_id: int, version: int | None) -> Stale | Forbidden:

@@ -11,23 +11,21 @@ A snoozed incident is open, and asks nobody for anything before `snoozed_until` 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from core import alerts, audit, roles, waiting
 from core.clock import Clock
-from core.errors import BadInput, Forbidden
-from core.tables import Incident, IncidentMention, KnownIssue, Match, Ripple, User
+from core.errors import BadInput
+from core.tables import Incident, IncidentMention, KnownIssue, User
 from responder import incident_cases, known_issues, playbook
 from responder.guard import check
-from responder.incident_moves import STATES, VERBS, move, note, refusal, told_outside
+from responder.incident_members import held, merge, put_in, split, take_out
+from responder.incident_moves import STATES, VERBS, move, named, note, refusal, told_outside
 from responder.states import name_of
-from sentiment.ripple import membership
-from sentiment.ripple.membership import Member
 from sentiment.ripple.severity import worse
 
 __all__ = [
@@ -52,7 +50,6 @@ __all__ = [
     "wake",
 ]
 
-LONGEST_NAME = 200
 LONGEST_WORDS = 2_000
 """Characters of a line that somebody writes on the timeline, and of a reason."""
 
@@ -100,7 +97,7 @@ def wake(db: Session, clock: Clock, incident_id: int, version: int, user_id: int
 
 def rename(db: Session, clock: Clock, incident_id: int, version: int, user_id: int, name: str) -> Incident:
     """Call it so; its own words name it no longer."""
-    name = _named(name)
+    name = named(name)
     row = move(
         db, clock, "rename", incident_id, version, user_id, name, audit.fingerprint(name), name=name, named_by=user_id
     )
@@ -162,98 +159,10 @@ def say(
     return row
 
 
-def put_in(
-    db: Session, clock: Clock, incident_id: int, version: int, user_id: int, mention_ids: Collection[int]
-) -> Incident:
-    """These mentions of the brand belong to it, wherever they belonged before."""
-    brand_id = _held(db, incident_id)
-    matched = select(Match.mention_id).where(Match.mention_id.in_(mention_ids), Match.brand_id == brand_id)
-    ids = sorted(set(db.scalars(matched)))
-    if not ids:
-        raise BadInput("mentions: choose mentions of this brand")
-    row = move(db, clock, "put_in", incident_id, version, user_id, _mentions(len(ids)), {"mentions": ids})
-    before = [one for one in _homes(db, row.brand_id, ids) if one.id != row.id]
-    _join(db, clock, row, ids)
-    for one in before:
-        incident_cases.let_go(db, clock, one, ids, user_id)
-    incident_cases.link(db, clock, row, ids, user_id)
-    _counted(db, clock, row, *before)
-    return row
-
-
-def take_out(
-    db: Session, clock: Clock, incident_id: int, version: int, user_id: int, mention_ids: Collection[int]
-) -> Incident:
-    """These mentions do not belong to it, and join none by themselves again."""
-    _held(db, incident_id)
-    ids = _members(db, incident_id, mention_ids)
-    row = move(db, clock, "take_out", incident_id, version, user_id, _mentions(len(ids)), {"mentions": ids})
-    membership.leave(db, clock, row.brand_id, ids, by_hand=True)
-    incident_cases.let_go(db, clock, row, ids, user_id)
-    _counted(db, clock, row)
-    return row
-
-
-def split(
-    db: Session,
-    clock: Clock,
-    incident_id: int,
-    version: int,
-    user_id: int,
-    mention_ids: Collection[int],
-    name: str = "",
-) -> int:
-    """Make these mentions an incident of their own; gives its id. Without a name its own words name it."""
-    _held(db, incident_id)
-    ids = _members(db, incident_id, mention_ids)
-    if (db.scalar(_number_of(incident_id)) or 0) <= len(ids):
-        raise BadInput("mentions: leave at least one in the incident that is split")
-    row = move(db, clock, "split", incident_id, version, user_id, _mentions(len(ids)), {"mentions": ids})
-    members = [Member(one, by_hand=True) for one in ids]
-    new = membership.open_incident(db, clock, row.brand_id, "likeness", members)
-    if name.strip():
-        new.name, new.named_by = _named(name), user_id
-    new.owner_id, new.taken_at, new.noticed_at = row.owner_id, row.taken_at, row.noticed_at
-    note(db, clock, new, "split", user_id, f"from “{row.name}”", detail={"from": row.id})
-    incident_cases.let_go(db, clock, row, ids, user_id)
-    _counted(db, clock, row, new)
-    if new.owner_id is not None:
-        alerts.taken(db, clock, "incident", new.id)
-    return new.id
-
-
-def merge(db: Session, clock: Clock, incident_id: int, version: int, user_id: int, other_id: int) -> Incident:
-    """Make it part of the other one, which goes on with all mentions; gives the other. This one stays readable."""
-    if other_id == incident_id:
-        raise BadInput("other: choose another incident")
-    _held(db, incident_id)
-    both = select(Incident).where(Incident.id.in_((incident_id, other_id))).order_by(Incident.id)
-    found = {one.id: one for one in db.scalars(both.with_for_update().execution_options(populate_existing=True))}
-    other = found.get(other_id)
-    if incident_id not in found:
-        raise refusal(db, incident_id, version)
-    if other is None or other.state != "open" or other.brand_id != found[incident_id].brand_id:
-        raise Forbidden("that incident is not open any more; choose another one")
-    row = move(
-        db, clock, "merge", incident_id, version, user_id, f"“{other.name}”", {"into": other_id},
-        merged_into=other_id, ended_at=clock.now(), ended_by=user_id,
-    )  # fmt: skip
-    row.first_reply_at = incident_cases.first_reply_at(db, row.id)
-    incident_cases.drop_drafts(db, row.id)
-    for table in (IncidentMention, Ripple):
-        mine = update(table).where(table.incident_id == row.id)
-        db.execute(mine.values(incident_id=other_id).execution_options(synchronize_session=False))
-    other = move(db, clock, "absorb", other_id, None, user_id, f"“{row.name}”", {"from": row.id}, **_joined(row, other))
-    incident_cases.hand_over(db, clock, row, other, user_id)
-    _counted(db, clock, other)
-    alerts.closed(db, clock, "incident", row.id)
-    return other
-
-
 def dismiss(db: Session, clock: Clock, incident_id: int, version: int, user_id: int, why: str) -> Incident:
     """It is none, or not ours, for this reason: its mentions stay with it, so that they make no other."""
     why = _reason(why)
-    _held(db, incident_id)
+    held(db, incident_id)
     row = move(db, clock, "dismiss", incident_id, version, user_id, why, **_over(clock, user_id, why))
     members = update(IncidentMention).where(IncidentMention.incident_id == row.id)
     db.execute(members.values(by_hand=True).execution_options(synchronize_session=False))
@@ -309,66 +218,6 @@ def _close(db: Session, clock: Clock, row: Incident, user_id: int) -> None:
     alerts.closed(db, clock, "incident", row.id)
 
 
-def _joined(row: Incident, other: Incident) -> dict[str, Any]:
-    """What the one that goes on takes from the one that is merged into it."""
-    rank = alerts.SEVERITIES.index
-    severity = max(row.severity, other.severity, key=rank)
-    earliest = [one for one in (row.could_at, other.could_at) if one is not None]
-    taken = [one for one in (row.taken_at, other.taken_at) if one is not None]
-    values: dict[str, Any] = {
-        "severity": severity,
-        "reasons": row.reasons if rank(row.severity) > rank(other.severity) else other.reasons,
-        "began_at": min(row.began_at, other.began_at),
-        "could_at": min(earliest) if earliest else None,
-        "noticed_at": min(row.noticed_at, other.noticed_at),
-        "last_at": max(row.last_at, other.last_at),
-        "owner_id": other.owner_id or row.owner_id,
-        "taken_at": min(taken) if taken else None,
-    }
-    if row.holding and not other.holding:
-        values |= {"holding": row.holding, "holding_version": other.holding_version + 1}
-    return values
-
-
-def _held(db: Session, incident_id: int) -> int:
-    """The incident's brand, of which nobody else decides now what belongs to which incident."""
-    brand_id = db.scalar(select(Incident.brand_id).where(Incident.id == incident_id)) or 0
-    membership.hold(db, brand_id)
-    return brand_id
-
-
-def _homes(db: Session, brand_id: int, ids: Collection[int]) -> Sequence[Incident]:
-    """The incidents of the brand that these mentions belong to now."""
-    mine = (IncidentMention.mention_id.in_(ids), IncidentMention.brand_id == brand_id)
-    homes = select(IncidentMention.incident_id).where(*mine)
-    return db.scalars(select(Incident).where(Incident.id.in_(homes)).order_by(Incident.id)).all()
-
-
-def _number_of(incident_id: int) -> Select[int]:
-    return select(func.count()).select_from(IncidentMention).where(IncidentMention.incident_id == incident_id)
-
-
-def _members(db: Session, incident_id: int, ids: Collection[int]) -> list[int]:
-    """Those of these mentions that belong to it. Raises BadInput when none does."""
-    mine = (IncidentMention.incident_id == incident_id, IncidentMention.mention_id.in_(ids))
-    found = sorted(db.scalars(select(IncidentMention.mention_id).where(*mine)))
-    if not found:
-        raise BadInput("mentions: tick at least one mention of this incident")
-    return found
-
-
-def _join(db: Session, clock: Clock, row: Incident, ids: Sequence[int]) -> None:
-    membership.join(db, clock, row, [Member(one, by_hand=True) for one in ids])
-
-
-def _counted(db: Session, clock: Clock, *rows: Incident) -> None:
-    """Count them anew, give their cases what they should have, and let others know."""
-    for row in rows:
-        membership.recount(db, clock, row)
-        incident_cases.bring_up_to_date(db, clock, row)
-        told_outside(db, clock, row)
-
-
 def _refuse_holding(text: str) -> None:
     """Raise BadInput when the guard would stop the text whatever is filled in, or a placeholder is none."""
     if bad := playbook.unknown(text):
@@ -381,19 +230,8 @@ def _refuse_holding(text: str) -> None:
         raise BadInput(f"holding: {'; '.join(stops)}")
 
 
-def _named(name: str) -> str:
-    name = " ".join(name.split())
-    if not name or len(name) > LONGEST_NAME:
-        raise BadInput(f"name: give it a name of at most {LONGEST_NAME} characters")
-    return name
-
-
 def _reason(why: str) -> str:
     why = " ".join(why.split())
     if not why or len(why) > LONGEST_WORDS:
         raise BadInput(f"why: say why, in at most {LONGEST_WORDS:,} characters")
     return why
-
-
-def _mentions(count: int) -> str:
-    return f"{count} {'mention' if count == 1 else 'mentions'}"
