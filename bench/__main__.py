@@ -15,7 +15,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from functools import partial
 
-MEASUREMENTS = ("classify", "matcher", "imports", "collect", "stream", "spikes", "series", "spread", "startup")
+MEASUREMENTS = (
+    "classify", "matcher", "imports", "collect", "stream", "spikes", "series", "spread", "purity", "startup",
+)  # fmt: skip
 
 Rows = list[tuple[str, str]]
 
