@@ -20,9 +20,10 @@ from sqlalchemy import select
 from core import waiting
 from core.queue import beat
 from core.runtime import Runtime
+from core.secrets import seal
 from core.setaside import set_aside
 from core.settings import Settings
-from core.tables import Brand, Canary, Query, Source, Switch
+from core.tables import Brand, Canary, Channel, Query, Source, Switch
 from tests.loopback import Answer, http
 from tests.web.ripplewatch import Ran, ripplewatch
 from web.doctor import Finding
@@ -217,6 +218,20 @@ def test_a_channel_through_which_nothing_gets_here_is_named(watched: Runtime) ->
         db.add(Canary(source_id=db.scalars(select(Source.id)).one(), token="t", sent_at=sent))
     found = _within(watched)["channel blog"]
     assert (found.level, found.says) == ("warn", "the message to ourselves did not come back within 10 minutes")
+
+
+def test_where_alerts_go_is_examined(watched: Runtime) -> None:
+    now = watched.clock.now()
+    sealed = seal(watched.settings, {"token": "xoxb-1"})
+    bot = {"kind": "slack", "settings": {"channel": "C0ALERTS01"}, "credentials": sealed, "created_at": now}
+    with watched.db.write() as db:
+        db.add(Channel(name="well", **bot))
+        db.add(Channel(name="thrown out", **bot, state="paused", reason="the bot is not in that channel"))
+        db.add(Channel(name="without a token", **bot | {"credentials": None}))
+    found = _within(watched)
+    assert found["alerts to slack/well"].level == "ok"
+    assert "not in that channel" in found["alerts to slack/thrown out"].says
+    assert "token: enter the bot's token" in found["alerts to slack/without a token"].says
 
 
 def test_a_paused_source_gives_its_reason_and_the_command(watched: Runtime) -> None:

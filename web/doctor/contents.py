@@ -14,13 +14,15 @@ from core.db import Database
 from core.errors import BadInput, GiveUp
 from core.queue import STAGES
 from core.roles import EVERYTHING
+from core.secrets import unseal
 from core.settings import Settings
-from core.tables import Brand, Gap, Heartbeat, Query, SetAside, Source, User, Waiting
+from core.tables import Brand, Channel, Gap, Heartbeat, Query, SetAside, Source, User, Waiting
 from listener import canary, source
 from listener.matching import lists_of
 from listener.query import Lists, QuerySyntaxError, parse
 from listener.settings import whole
 from listener.source import Context
+from responder.alerts import channel
 from web.doctor.finding import Finding, fail, ok, warn
 from web.queries import alarms
 
@@ -43,6 +45,7 @@ def contents(settings: Settings, clock: Clock) -> Iterator[Finding]:
             yield from _people(db)
             yield from _brands(db)
             yield from _sources(db, settings, clock)
+            yield from _channels(db, settings, clock)
             yield from _processes(db, settings, clock.now())
             yield from _stages(db, clock.now())
             yield from _replies(db, clock.now())
@@ -122,6 +125,30 @@ def _unusable(row: Source, settings: Settings, clock: Clock) -> str | None:
         if missing:
             return f"lacks {', '.join(missing)}"
         kind(Context(given, settings, clock)).close()
+    except (BadInput, GiveUp) as error:
+        return str(error)
+    return None
+
+
+def _channels(db: Session, settings: Settings, clock: Clock) -> Iterator[Finding]:
+    """Where alerts go. Nobody is asked: "Test connection" on the channel's page does that."""
+    for row in db.scalars(select(Channel).order_by(Channel.kind, Channel.name)):
+        what = f"alerts to {row.kind}/{row.name}"
+        if not row.active:
+            yield ok(what, "switched off")
+        elif problem := _unusable_channel(row, settings, clock):
+            yield fail(what, problem, "correct it on the channel's page")
+        elif row.state == "paused":
+            yield fail(what, f"paused: {row.reason}", "mend that, then let it go on, on the channel's page")
+        else:
+            late = f"rests until {_shown(row.rest_until)}" if row.rest_until and row.rest_until > clock.now() else ""
+            yield ok(what, late or "its settings can be used")
+
+
+def _unusable_channel(row: Channel, settings: Settings, clock: Clock) -> str | None:
+    try:
+        given = {**row.settings, **unseal(settings, row.credentials)}
+        channel.load(row.kind)(channel.Context(given, settings, clock)).close()
     except (BadInput, GiveUp) as error:
         return str(error)
     return None

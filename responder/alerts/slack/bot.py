@@ -87,7 +87,7 @@ class Bot:
         if app_token and not app_token.startswith("xapp-"):
             raise BadInput("app_token: enter the app's token; it begins with xapp-")
         self.channel, self._clock = found[1], context.clock
-        self._client = client(context.process, token)
+        self._client, self._app_token = client(context.process, token), app_token
 
     def send(self, message: Message, key: str) -> dict[str, str]:
         """Post it, and then its chart."""
@@ -130,6 +130,8 @@ class Bot:
         with translated(repeatable=True):
             who = self._client.auth_test()
             self._client.conversations_history(channel=self.channel, limit=1)
+            if self._app_token:
+                self._client.apps_connections_open(app_token=self._app_token)
         granted = {one.strip() for one in str(who.headers.get("x-oauth-scopes", "")).split(",")} - {""}
         missing = [scope for scope in SCOPES if granted and scope not in granted]
         lacks = f"; it lacks the scopes {', '.join(missing)}" if missing else ""

@@ -22,7 +22,7 @@ from responder.alerts.slack.bot import Bot
 from responder.alerts.slack.webhook import Webhook
 from tests import loopback
 from tests.loopback import Answer
-from tests.responder.alerts.slack_server import CHANNEL, CUT, TOKEN, Slack, refused, workspace
+from tests.responder.alerts.slack_server import APP_TOKEN, CHANNEL, CUT, TOKEN, Slack, refused, workspace
 
 HOSTILE = "<!channel> <@U123> &amp; *bold* :tada: \u202egnp.exe mail me at jo@example.com or +49 170 1234567"
 
@@ -228,6 +228,13 @@ def test_check_says_who_we_are_and_what_lacks(bot: Bot, slack: Slack) -> None:
     slack.fail("conversations.history", refused("not_in_channel"))
     with pytest.raises(GiveUp, match="/invite"):
         bot.check()
+
+
+def test_check_tries_the_app_token_too(slack: Slack, clock: HeldClock, tmp_path: Path) -> None:
+    given = {"channel": CHANNEL, "token": TOKEN, "app_token": "xapp-of-another-app"}
+    with pytest.raises(GiveUp, match="Slack does not know this token"):
+        Bot(Context(given, process_of(slack, tmp_path), clock)).check()
+    assert Bot(Context(given | {"app_token": APP_TOKEN}, process_of(slack, tmp_path), clock)).check()
 
 
 def test_settings_are_asked_for_by_name(clock: HeldClock, settings: Settings) -> None:
