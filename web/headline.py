@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sentiment.accuracy import Share
 from web import words
 from web.figures import ENOUGH, Change, change_of_count, change_of_share
+from web.looked import Looked
 from web.queries.care import Times
-from web.trend_charts import Looked
 
 
 @dataclass(frozen=True, slots=True)

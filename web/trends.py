@@ -18,11 +18,12 @@ from responder.alerts import chart as drawn
 from web import charts, current, period
 from web.figures import ENOUGH, Mover
 from web.headline import Figure, figures, heard
+from web.looked import MOVING_DAYS, Looked
 from web.period import Period
 from web.queries import care as cases_of
 from web.queries import trend_rows
 from web.queries import trends as read
-from web.trend_charts import CHARTS, MOVING_DAYS, Looked, names
+from web.trend_charts import CHARTS, names
 
 pages = Blueprint("trends", __name__, url_prefix="/trends")
 
