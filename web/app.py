@@ -8,6 +8,7 @@ from core import secrets
 from core.runtime import Runtime
 from web import (
     accuracy,
+    alerts,
     answering,
     auth,
     author,
@@ -71,6 +72,7 @@ _PAGES = (
     brand_approval_form,
     sources,
     source_setup,
+    alerts,
     coverage,
     deletions,
     accuracy,

@@ -11,7 +11,23 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from core.tables import Brand, Case, Gap, Incident, KnownIssue, Note, PlaybookEntry, Query, Source, Team
+from core.tables import (
+    Alert,
+    AlertRule,
+    Brand,
+    Case,
+    Channel,
+    Delivery,
+    Gap,
+    Incident,
+    KnownIssue,
+    Note,
+    PlaybookEntry,
+    Query,
+    Source,
+    Team,
+    Topic,
+)
 
 Way = Callable[[Any], Select[Any]]
 
@@ -23,17 +39,23 @@ WAYS: Mapping[str, Way] = {
     "query_id": lambda one: select(Query.brand_id).where(Query.id == one),
     "source_id": lambda one: select(Source.brand_id).where(Source.id == one),
     "gap_id": lambda one: select(Source.brand_id).join(Gap, Gap.source_id == Source.id).where(Gap.id == one),
+    "topic_id": lambda one: select(Topic.brand_id).where(Topic.id == one),
     "team_id": lambda one: select(Team.brand_id).where(Team.id == one),
     "incident_id": lambda one: select(Incident.brand_id).where(Incident.id == one),
+    "channel_id": lambda one: select(Channel.brand_id).where(Channel.id == one),
+    "rule_id": lambda one: select(AlertRule.brand_id).where(AlertRule.id == one),
+    "delivery_id": lambda one: (
+        select(Alert.brand_id).join(Delivery, Delivery.alert_id == Alert.id).where(Delivery.id == one)
+    ),
     "issue_id": lambda one: select(KnownIssue.brand_id).where(KnownIssue.id == one),
     "note_id": lambda one: select(Case.brand_id).join(Note, Note.case_id == Case.id).where(Note.id == one),
 }
-"""How the brand of a thing is found. A source may be of no brand: None."""
+"""How the brand of a thing is found. A source, a channel or an alert may be of no brand: None."""
 
 OF_NO_BRAND = {
     "chart": "a chart of the brand beside it",
     "filename": "a static file",
-    "kind": "a kind of source",
+    "kind": "a kind of source or channel",
     "token": "a link that somebody was given",
     "verb": "what is done to a case or an incident",
     "mention_id": "always beside the brand",

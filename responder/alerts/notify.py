@@ -15,7 +15,7 @@ import threading
 import warnings
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from core.errors import BadInput, GiveUp, PlatformError, RetryLater, Unsure
 from listener.source import Field
@@ -83,8 +83,7 @@ class Notify:
         asset = AppriseAsset(async_mode=False, storage_mode="memory", app_id="Ripplewatch", app_desc="Ripplewatch")
         with _one_at_a_time:
             service = self._service(asset)
-            takes = service.notify_format
-            styled = takes[0] if isinstance(takes, tuple | list) else takes  # the first is the one it likes best
+            styled = _likes(service.notify_format)
             text = as_html(message) if styled == NotifyFormat.HTML else as_text(message)
             if styled == NotifyFormat.MARKDOWN:
                 text = _MARKDOWN.sub(r"\\\1", text)
@@ -168,6 +167,11 @@ class Notify:
             if len(part) > 4:
                 words = words.replace(part, "***")
         return words[:300]
+
+
+def _likes(takes: Any) -> Any:
+    """Of the formats that a service takes the first, which it likes best."""
+    return takes[0] if isinstance(takes, tuple | list) else takes
 
 
 def _of_status(status: int, words: str) -> PlatformError:

@@ -21,7 +21,11 @@ from core.settings import Settings
 from core.tables import (
     NO_ROLE,
     ROLES,
+    Alert,
+    AlertRule,
     Brand,
+    Channel,
+    Delivery,
     Gap,
     Incident,
     KnownIssue,
@@ -98,6 +102,13 @@ def _fill(runtime: Runtime, name: str) -> None:
                 Incident(name=f"incident of {name}", brand_id=brand_id, origin="likeness", **times),
             )
         )
+        channel = Channel(name=f"channel of {name}", kind="slack_webhook", brand_id=brand_id, created_at=now)
+        said = {"severity": "high", "words": f"alert of {name}", "at": now, "changed_at": now}
+        alert = Alert(kind="breach", subject_id=case_id, brand_id=brand_id, **said)
+        db.add_all((channel, alert))
+        db.flush()
+        db.add(AlertRule(brand_id=brand_id, channel_id=channel.id, kinds=["incident"], created_at=now))
+        db.add(Delivery(alert_id=alert.id, channel_id=channel.id, due=now))
 
 
 def _address(runtime: Runtime, app: Flask, rule: Rule, name: str) -> str:
