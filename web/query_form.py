@@ -63,22 +63,22 @@ class Preview:
     sample: bool = False
 
 
-def preview(db: Session, brand: Brand, text: str, rights: Rights) -> Preview:
+def preview(db: Session, brand: Brand, text: str, rights: Rights, *, own: bool = False) -> Preview:
     """What a query means and what it would match of the newest mentions that somebody with these rights may see.
 
-    While there are none of them, of the sample.
+    While there are none of them, of the sample. With `own` it looks for what it would match among the brand's own.
     """
     if not text.strip():
         return Preview()
     query = _parsed(text, lists_of(db, brand.id))
     if isinstance(query, Wrong):
         return Preview(wrong=query)
-    stored = _newest(db, rights)
+    stored = _newest(db, rights, brand.id if own else None)
     tried = [(stored_post(row), Found(row.text, row.author.handle, row.platform)) for row in stored] or _sample()
     hits = [found for post, found in tried if matches(query, post)]
     return Preview(
         meaning=explain(query),
-        broad=_broad(db, brand, query, stored),
+        broad="" if own else _broad(db, brand, query, stored),
         looked=len(tried),
         hits=len(hits),
         examples=tuple(hits[:_SHOWN]),
@@ -140,8 +140,10 @@ def _parsed(text: str, lists: Lists) -> Parsed | Wrong:
         return Wrong(error.message, text[:at], text[at : at + 1], text[at + 1 :])
 
 
-def _newest(db: Session, rights: Rights) -> Sequence[Mention]:
+def _newest(db: Session, rights: Rights, brand_id: int | None = None) -> Sequence[Mention]:
     newest = select(Mention).where(Mention.deleted_at.is_(None), seen(rights, Mention.id))
+    if brand_id is not None:
+        newest = newest.where(Mention.id.in_(select(Match.mention_id).where(Match.brand_id == brand_id)))
     newest = newest.order_by(Mention.id.desc()).limit(LOOK_BACK)
     return db.scalars(newest.options(joinedload(Mention.author), joinedload(Mention.source))).all()
 

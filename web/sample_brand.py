@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from core.clock import Clock
 from core.runtime import Runtime
-from core.tables import Brand, OwnAccount, PlaybookEntry, Query, Reading, Source, Spread
+from core.tables import Brand, OwnAccount, PlaybookEntry, Query, Reading, Source, Spread, Topic
 from core.tables import Mention as MentionRow
 from core.types import Mention, Page
 from listener import records
@@ -64,7 +64,7 @@ def _load(db: Session, clock: Clock) -> None:
     source = Source(kind="files", name="sample", active=False, state="off", created_at=clock.now())
     db.add_all((brand, source))
     db.flush()
-    db.add_all(_playbook(brand, clock))
+    db.add_all((*_playbook(brand, clock), *_topics(brand, clock)))
     mentions, matcher = _mentions(clock), _matcher(brand)
     collect(db, clock, source, Page(mentions=tuple(one for one in mentions if not _to_us(one))), matcher)
     source.brand_id = brand.id  # from here on every item is the brand's, and the source goes when the brand goes
@@ -105,6 +105,11 @@ def _brand(clock: Clock) -> Brand:
 def _playbook(brand: Brand, clock: Clock) -> Iterator[PlaybookEntry]:
     for entry in json.loads((_DATA / "playbook.json").read_text(encoding="utf-8")):
         yield PlaybookEntry(brand_id=brand.id, changed_at=clock.now(), **entry)
+
+
+def _topics(brand: Brand, clock: Clock) -> Iterator[Topic]:
+    for topic in json.loads((_DATA / "brand.json").read_text(encoding="utf-8"))["topics"]:
+        yield Topic(brand_id=brand.id, created_at=clock.now(), **topic)
 
 
 def _matcher(brand: Brand) -> BrandMatcher:

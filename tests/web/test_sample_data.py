@@ -98,7 +98,7 @@ def test_every_parent_is_an_earlier_item_of_the_same_platform(items: list[Item])
 
 
 def test_the_brand_speaks_and_asks(brand: Item, items: list[Item], own: set[tuple[str, str]]) -> None:
-    assert set(brand) == {"slug", "name", "timezone", "own_accounts", "queries"}
+    assert set(brand) == {"slug", "name", "timezone", "own_accounts", "queries", "topics"}
     assert ZoneInfo(brand["timezone"]).key == "Europe/Berlin"
     assert {platform for platform, _ in own} == PLATFORMS
     assert all(handle == handle.casefold().lstrip("@") for _, handle in own)
