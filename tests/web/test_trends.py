@@ -71,7 +71,7 @@ def count(
 def days_of(runtime: Runtime, brand: int, mentions: int, of: range, **kinds: int) -> None:
     """So many mentions at noon (UTC) of each of these days before today."""
     for day in of:
-        count(runtime, brand, NOW - timedelta(days=day), mentions, **kinds)
+        count(runtime, brand, NOW - timedelta(days=day), mentions, "all", "", **kinds)
 
 
 def figure(page_: str, name: str) -> tuple[str, str]:
@@ -405,7 +405,12 @@ def test_what_happened_stands_on_the_curve_and_leads_on(manager: Visitor) -> Non
         db.add(Ripple(brand_id=brand, kind="mentions", observed=80, sentence="80 mentions, usual 6", **spans, **ripple))
         spans = {"since": then, "at": then, "incident_id": incident.id}
         db.add(Ripple(brand_id=brand, kind="complaints", observed=41, sentence="41 complaints", **spans, **ripple))
-        missing = {"source_id": source_id, "reason": "cut", "start": then - 9 * HOUR, "end": then - 5 * HOUR}
+        missing: dict[str, Any] = {
+            "source_id": source_id,
+            "reason": "cut",
+            "start": then - 9 * HOUR,
+            "end": then - 5 * HOUR,
+        }
         db.add_all([Gap(**missing), Gap(**missing | {"source_id": whole, "closed_at": NOW})])
     answer = manager.get("/trends/hawkweed?period=7")
     told = words(answer)
