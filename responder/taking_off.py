@@ -97,9 +97,10 @@ def tell(db: Session, clock: Clock, mention: Mention, case: Case, found: Outlook
     if case.kind != "complaint":
         alerts.tell(db, clock, KIND, row.id, case.brand_id, severity(found.expected), row.sentence)
         return alerts.STAGE
-    if worse:
-        waiting.add(db, clock, RIPPLE, [row.id])
-    return RIPPLE if worse else None
+    if not worse and row.incident_id is not None:
+        return None
+    waiting.add(db, clock, RIPPLE, [row.id])
+    return RIPPLE
 
 
 def over(db: Session, clock: Clock, mention_ids: Collection[int]) -> None:

@@ -21,6 +21,7 @@ from responder import spread
 from responder.followed import MOST_QUIET
 from responder.following import LADDER, QUIET
 from responder.recounters import Recounters
+from sentiment.ripple import incidents
 from tests.listener.emulators import mastodon
 from tests.loopback import Answer
 from tests.responder.stories import CHATTER, PRAISE, UNSURE, add_brand, add_case, all_cases, case, hear, look
@@ -404,3 +405,19 @@ def test_readings_of_a_week_stay_few(world: World) -> None:
         asked = len(world.requests())
         assert db.scalar(select(func.count()).select_from(tables.Spread)) == 1
     assert asked < 60
+
+
+def test_a_complaint_that_takes_off_becomes_one_incident_that_is_told(world: World) -> None:
+    mention_id = take_off(world)
+    assert incidents.work(world.runtime) == 1
+    with world.runtime.db.read() as db:
+        (incident,) = db.scalars(select(tables.Incident)).all()
+    assert (incident.origin, incident.mention_id, incident.mentions) == ("spread", mention_id, 1)
+    (alert,) = world.alerts()
+    assert (alert.kind, alert.subject_id) == ("incident", incident.id)
+    world.boosted(mention_id, 900)
+    world.until(world.clock.now() + timedelta(hours=2))
+    incidents.work(world.runtime)
+    with world.runtime.db.read() as db:
+        assert db.scalar(select(func.count()).select_from(tables.Incident)) == 1
+    assert len(world.alerts()) == 1
