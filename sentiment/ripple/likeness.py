@@ -46,6 +46,8 @@ LARGEST_SHARE = 0.3
 """The same while less is known of the time before a window than it is long: a topic may be a brand's main one."""
 MIDDLE_PRIOR = 30
 """Complaints that say nothing in common, as many as are assumed beside those that are known."""
+MIDDLE_MOST = 0.5
+"""Its length at most: where nearly all complaints are about one thing, they still have that in common."""
 _WINDOWS = tuple(hours * HOUR for hours in (1, 3, 8, 24, 48))
 _ROUNDS = 3
 
@@ -128,6 +130,7 @@ class Pool:
             times = self._times[: self._size]
             old = self._vectors[: self._size][times < times.max(initial=0) - WINDOW]
             middle = old.sum(axis=0, dtype=np.float32) / (len(old) + MIDDLE_PRIOR)
+            middle *= min(1.0, MIDDLE_MOST / max(float(np.linalg.norm(middle)), MIDDLE_MOST))
             self._middle = (self._size, middle)
         return middle
 
