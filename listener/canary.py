@@ -25,6 +25,7 @@ from core.errors import PlatformError
 from core.log import redact
 from core.runtime import Runtime
 from core.types import Mention, Page
+from listener import troubles
 from listener.chunks import chunks
 from listener.source import SendsCanary, Source
 
@@ -62,8 +63,13 @@ def send_due(runtime: Runtime, row: tables.Source, source: Source) -> bool:
         return False
     now = runtime.clock.now()
     with runtime.db.read() as db:
-        if not _is_due(_last(db, row.id), now, timedelta(hours=hours)):
-            return False
+        last = _last(db, row.id)
+        lost = last is not None and _is_lost(last, now) and not troubles.is_told(db, row.id, last.id)
+    if last is not None and lost:
+        with runtime.db.write() as db:
+            troubles.canary_lost(db, runtime.clock, row, last.id, _why(last))
+    if not _is_due(last, now, timedelta(hours=hours)):
+        return False
     token = f"{_PREFIX}{secrets.token_hex(16)}"
     with runtime.db.write() as db:
         db.add(tables.Canary(source_id=row.id, token=token, sent_at=now))
@@ -88,7 +94,8 @@ def without(db: Session, clock: Clock, source: tables.Source, page: Page) -> Pag
     for some in chunks(sorted(tokens)):
         known.update(db.scalars(select(row.token).where(row.token.in_(some))))
         seen = update(row).where(row.token.in_(some), row.source_id == source.id, row.seen_at.is_(None))
-        db.execute(seen.values(seen_at=clock.now()))
+        if db.scalars(seen.values(seen_at=clock.now()).returning(row.id)).all():
+            troubles.canary_seen(db, clock, source.id)
     return replace(page, mentions=tuple(one for one in page.mentions if _token(one) not in known and not _is_bare(one)))
 
 
@@ -121,9 +128,11 @@ def _last(db: Session, source_id: int) -> tables.Canary | None:
 def _is_due(last: tables.Canary | None, now: datetime, every: timedelta) -> bool:
     if last is None:
         return True
-    age = now - last.sent_at
-    lost = last.seen_at is None and (last.error is not None or age >= LOST_AFTER)
-    return age >= (min(every, AFTER_FAILURE) if lost else every)
+    return now - last.sent_at >= (min(every, AFTER_FAILURE) if _is_lost(last, now) else every)
+
+
+def _is_lost(last: tables.Canary, now: datetime) -> bool:
+    return last.seen_at is None and (last.error is not None or now - last.sent_at >= LOST_AFTER)
 
 
 def _token(mention: Mention) -> str | None:

@@ -210,6 +210,12 @@ def _unquote_notes(db: Session, said: dict[int, tuple[str, str]]) -> None:
         db.execute(update(note).where(note.id == note_id).values(text=words))
 
 
+def _unquote_alerts(db: Session, clock: Clock, ids: Sequence[int]) -> None:
+    """Messages outside that quote them are composed anew, without them (responder/alerts)."""
+    told = select(tables.Delivery.alert_id).join(tables.Quoted, tables.Quoted.delivery_id == tables.Delivery.id)
+    waiting.add(db, clock, "alert", set(db.scalars(told.where(tables.Quoted.mention_id.in_(ids)))))
+
+
 def unquoted(reply: str, said: str, names: str) -> str:
     """Our reply without what it repeats of a mention: the author's names, its numbers and codes, and quotes.
 

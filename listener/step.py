@@ -27,7 +27,7 @@ from core.errors import BadInput, GiveUp, RetryLater
 from core.log import redact
 from core.runtime import Runtime
 from core.types import Page, Span
-from listener import budget, gaps, rates, settings
+from listener import budget, gaps, rates, settings, troubles
 from listener.canary import send_due
 from listener.collect import Collected, collect
 from listener.look_back import look_back
@@ -114,6 +114,7 @@ def _stored(
         row.state, row.reason, row.failures, row.next_try_at, row.last_ok_at = "running", None, 0, resting, now
         row.heard_to = max(filter(None, (row.heard_to, _heard_to(page, source, now))), default=None)
         gaps.close_heard(db, row, now)
+        troubles.well_again(db, runtime.clock, row)
         silent = _silence(row, source, opened_at, now) or quiet
         if silent:
             gaps.note(db, row.id, silent.span, lost=silent.lost or isinstance(source, Refetches))
@@ -180,6 +181,7 @@ def wait(runtime: Runtime, source_id: int, reason: str, after: float | None = No
         row.state, row.reason, row.failures = "waiting", redact(reason)[:500], row.failures + 1
         row.next_try_at = runtime.clock.now() + timedelta(seconds=after)
         _note_outage(runtime, row, db)
+        troubles.waits(db, runtime.clock, row)
         name = f"{row.kind} {row.name!r}"
     log.warning("%s: %s; next try in %.0f s", name, reason, after)
     return Next(after, failed=True)
@@ -193,6 +195,7 @@ def pause(runtime: Runtime, source_id: int, reason: str) -> Next:
             return Next(None)
         row.state, row.reason, row.failures, row.next_try_at = "paused", redact(reason)[:500], row.failures + 1, None
         _note_outage(runtime, row, db)
+        troubles.needs_a_person(db, runtime.clock, row)
         name = f"{row.kind} {row.name!r}"
     log.error("%s is paused: %s", name, reason)
     return Next(None, failed=True)

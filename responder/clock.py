@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session, joinedload
 
-from core import waiting
+from core import alerts, waiting
 from core.clock import Clock
 from core.roles import holds
 from core.runtime import Runtime
@@ -173,7 +173,10 @@ def give_alarms(db: Session, clock: Clock, limit: int = BATCH) -> int:
     for row in rows:
         due = [one for one in to_tell(row) if one.at <= clock.now()]
         for alarm in _worth_telling(due, clock.now()):
-            tell(db, clock, _listeners(db, row, alarm), row.id, alarm.kind, _words(row, alarm), key=_key(alarm))
+            words, key = _words(row, alarm), _key(alarm)
+            tell(db, clock, _listeners(db, row, alarm), row.id, alarm.kind, words, key=key)
+            severity = row.severity if alarm.kind == "breach" else "normal"
+            alerts.tell(db, clock, "breach", row.id, row.brand_id, severity, words, key=f"{alarm.kind} {key}")
         for alarm in due:
             _note(row, alarm, clock.now())
     db.flush()
@@ -199,6 +202,8 @@ def values_of(verb: str, states: Iterable[str], now: datetime) -> dict[str, Any]
 
 def moved(db: Session, clock: Clock, verb: str, row: Case) -> None:
     """What follows when a case was answered or came back, in the transaction of the move."""
+    if row.state in DONE:
+        alerts.closed(db, clock, "breach", row.id)
     if verb == "reopen":
         watch(db, clock, [row])
     elif row.state in ANSWERED and verb not in ("hear", "mention_gone"):
