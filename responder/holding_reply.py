@@ -27,7 +27,7 @@ from responder.playbook import KNOWN_ISSUE, OCCASIONS, fill
 from responder.repliers import addressed, as_whom
 from responder.states import OPEN_STATES, held_by, name_of
 
-SHOWN = 50
+SHOWN = 30
 """Cases on one page."""
 
 _OFFERED = 3
@@ -87,11 +87,11 @@ def offered(db: Session, clock: Clock, row: Incident) -> Sequence[PlaybookEntry]
 
 
 def for_cases(db: Session, runtime: Runtime, row: Incident, user_id: int) -> tuple[list[ForCase], int]:
-    """What would go out in the open cases of an incident if `user_id` approved it, the most pressing first, and how
-    many open cases there are."""
+    """What would go out in the open cases of an incident if `user_id` approved it, those that can be answered from here
+    and press most first, and how many open cases there are."""
     theirs = Case.id.in_(inside(row.id))
     open_ones = select(Case.id).where(theirs, Case.state.in_(OPEN_STATES))
-    ids = db.scalars(open_ones.order_by(Case.priority.desc(), Case.id)).all()
+    ids = db.scalars(open_ones.order_by(Case.permission != "api", Case.priority.desc(), Case.id)).all()
     return [for_case(db, runtime, row, one, user_id) for one in _loaded(db, ids[:SHOWN])], len(ids)
 
 

@@ -16,6 +16,7 @@ from core import audit
 from core.clock import Clock
 from core.errors import BadInput
 from core.tables import Case, Copy, Draft, KnownIssue, Mention, PlaybookEntry
+from listener.chunks import chunks
 from listener.matching import lists_of, stored_post
 from listener.query import matches, parse
 from responder import guard, tagged
@@ -66,8 +67,9 @@ def link(db: Session, clock: Clock, issue: KnownIssue, case_ids: Collection[int]
 def unlink(db: Session, clock: Clock, case_id: int, user_id: int) -> None:
     """Say that a case is about no known issue; the drafts that quote one go."""
     freed = update(Case).where(Case.id == case_id, Case.known_issue_id.is_not(None)).values(known_issue_id=None)
-    if db.scalar(freed.returning(Case.id)) is not None:
-        _drop_drafts(db, case_id)
+    brand_id = db.scalar(freed.returning(Case.brand_id))
+    if brand_id is not None:
+        _drop_drafts(db, brand_id, [case_id])
         audit.add(db, audit.Entry(clock.now(), "unlink_issue", case_id, user_id))
 
 
@@ -78,8 +80,8 @@ def end(db: Session, clock: Clock, issue: KnownIssue, user_id: int) -> int:
     issue.ended_at = clock.now()
     db.flush()
     rows = _rows(db, Case.known_issue_id == issue.id, Case.state.in_(OPEN_STATES))
+    _drop_drafts(db, issue.brand_id, [row.id for row in rows])
     for row in rows:
-        _drop_drafts(db, row.id)
         _suggest(db, clock, row, ISSUE_ENDED, f"the known issue “{issue.name}” has ended")
         move(db, clock, "issue_ended", row.id, row.version, user_id, {"issue": issue.id}, snoozed_until=None)
     return len(rows)
@@ -133,10 +135,10 @@ def _suggest(db: Session, clock: Clock, row: Case, tag: str, why: str) -> None:
         tagged.suggest(db, clock, row, entry, why)
 
 
-def _drop_drafts(db: Session, case_id: int) -> None:
-    """Take away what was suggested for the issue's sake."""
-    brand = select(Case.brand_id).where(Case.id == case_id).scalar_subquery()
-    entries = db.execute(select(PlaybookEntry.id, PlaybookEntry.tags).where(PlaybookEntry.brand_id == brand)).all()
+def _drop_drafts(db: Session, brand_id: int, case_ids: Sequence[int]) -> None:
+    """Take away what was suggested in cases of a brand for the issue's sake."""
+    entries = db.execute(select(PlaybookEntry.id, PlaybookEntry.tags).where(PlaybookEntry.brand_id == brand_id)).all()
     tags = {one.id for one in entries if {KNOWN_ISSUE, ISSUE_ENDED}.intersection(one.tags)}
-    mine = (Draft.case_id == case_id, Draft.origin == "playbook", Draft.playbook_id.in_(tags))
-    db.execute(delete(Draft).where(*mine))
+    for part in chunks(case_ids):
+        mine = (Draft.case_id.in_(part), Draft.origin == "playbook", Draft.playbook_id.in_(tags))
+        db.execute(delete(Draft).where(*mine).execution_options(synchronize_session=False))
