@@ -39,7 +39,7 @@ def _heard(looked: Looked) -> Iterator[Figure]:
         "Mentions",
         words.short(now.mentions),
         change_of_count(now.mentions, before.mentions if before else None),
-        href=looked.to_mentions(looked.period),
+        href=looked.to_mentions(looked.period)[0],
     )
     for name, share, was, count, narrowed in (
         (
@@ -59,7 +59,7 @@ def _heard(looked: Looked) -> Iterator[Figure]:
     ):
         change = change_of_share(share, was, less_is_better=True)
         yield Figure(
-            name, _said(share), change, f"{count:,} of {share.of:,}", looked.to_mentions(looked.period, **narrowed)
+            name, _said(share), change, f"{count:,} of {share.of:,}", looked.to_mentions(looked.period, **narrowed)[0]
         )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
-from typing import Any
+from urllib.parse import urlencode
 
 from flask import url_for
 from sqlalchemy.orm import Session
@@ -187,7 +187,7 @@ class Looked:
         for ripple in read.ripples(self.db, self.brand.id, self.period):
             start = ripple.since.replace(minute=0, second=0, microsecond=0)
             span = Bucket(start, ripple.at.replace(minute=0, second=0, microsecond=0) + HOUR)
-            href = self.to_incident(ripple.incident_id) if ripple.incident_id else self.to_mentions(span)
+            href = self.to_incident(ripple.incident_id) if ripple.incident_id else self.to_mentions(span)[0]
             found.append(Mark(ripple.at, "ripple", ripple.sentence, href))
         return sorted(found, key=lambda mark: mark.at)
 
@@ -203,16 +203,16 @@ class Looked:
         """Where an incident is shown."""
         return url_for("incidents.show", incident_id=incident_id)
 
-    def to_mentions(self, span: Bucket | Period, **narrowed: str) -> str:
-        """Where the mentions are that were counted in a span."""
-        return self._to("trends.mentions", span.start, span.end, {"only": self.chosen.get("only", "")} | narrowed)
+    def to_mentions(self, *spans: Bucket | Period, **narrowed: str) -> list[str]:
+        """Where the mentions are that were counted in each of the spans."""
+        return self._to("trends.mentions", spans, {"only": self.chosen.get("only", "")} | narrowed)
 
     def to_cases(self, **narrowed: str) -> str:
         """Where the cases are that were opened in the period."""
-        return self._to("trends.cases", self.period.start, self.period.end, {"platform": self.platform} | narrowed)
+        return self._to("trends.cases", (self.period,), {"platform": self.platform} | narrowed)[0]
 
-    def _to(self, endpoint: str, start: datetime, end: datetime, narrowed: Mapping[str, str]) -> str:
-        span = {"from": f"{start:%Y-%m-%dT%H}", "to": f"{end:%Y-%m-%dT%H}"}
-        said = {name: value for name, value in narrowed.items() if value}
-        values: dict[str, Any] = {"slug": self.brand.slug} | span | said
-        return url_for(endpoint, **values)
+    def _to(self, endpoint: str, spans: Sequence[Bucket | Period], narrowed: Mapping[str, str]) -> list[str]:
+        """Addresses, put together by hand: a year has thousands of them."""
+        path = url_for(endpoint, slug=self.brand.slug)
+        said = "".join(f"&{urlencode({name: value})}" for name, value in narrowed.items() if value)
+        return [f"{path}?from={span.start:%Y-%m-%dT%H}&to={span.end:%Y-%m-%dT%H}{said}" for span in spans]

@@ -46,7 +46,7 @@ def _chart(
 
 
 def _hrefs(looked: Looked, **narrowed: str) -> list[str]:
-    return [looked.to_mentions(bucket, **narrowed) for bucket in looked.period.buckets]
+    return looked.to_mentions(*looked.period.buckets, **narrowed)
 
 
 def volume(looked: Looked) -> Chart:
