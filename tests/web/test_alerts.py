@@ -10,10 +10,9 @@ from sqlalchemy import select
 
 from core import alerts, roles, waiting
 from core.clock import HeldClock
-from core.roles import NO_ROLE
 from core.runtime import Runtime
 from core.secrets import unseal
-from core.tables import Alert, AlertRule, Channel, Delivery
+from core.tables import NO_ROLE, Alert, AlertRule, Channel, Delivery
 from responder.alerts.route import route_alerts
 from tests.loopback import Answer, http
 from tests.responder.alerts.places import add_channel as put_channel
