@@ -17,6 +17,7 @@ from core.log import redact
 from core.queue import ThreadQueue, beat, retire, serve, stages_of
 from core.runtime import Runtime
 from listener.supervise import listen as hear
+from responder.alerts.checking import keep_checking
 from responder.alerts.slack import socket as slack_socket
 from web.commands.lines import note
 from web.commands.opened import opened
@@ -107,7 +108,9 @@ def _work(process: str) -> None:
 
 def _beside(runtime: Runtime, process: str) -> list[Callable[[threading.Event], None]]:
     """What a process does besides its stages."""
-    return [partial(slack_socket.listen, runtime)] if process == "responder" else []
+    if process != "responder":
+        return []
+    return [partial(slack_socket.listen, runtime), partial(keep_checking, runtime)]
 
 
 @contextmanager
@@ -136,7 +139,7 @@ def _stages(runtime: Runtime) -> Iterator[None]:
     queue = runtime.queue
     assert isinstance(queue, ThreadQueue)
     beats = _beats(runtime, "sentiment", "responder", "web")
-    with _threads(partial(_hear, runtime), beats, partial(slack_socket.listen, runtime)):
+    with _threads(partial(_hear, runtime), beats, *_beside(runtime, "responder")):
         queue.start(runtime)
         try:
             yield
