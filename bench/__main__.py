@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 MEASUREMENTS = (
-    "classify", "matcher", "imports", "collect", "stream", "spikes", "series", "spread", "purity", "startup",
+    "classify", "matcher", "imports", "collect", "stream", "spikes", "series", "spread", "purity", "startup", "trends",
 )  # fmt: skip
 
 Rows = list[tuple[str, str]]

@@ -85,6 +85,21 @@ def show(slug: str) -> ResponseReturnValue:
     return page, 422 if wrong else 200
 
 
+@pages.get("/<slug>/moving")
+def moving(slug: str) -> ResponseReturnValue:
+    """Topics and words that rise or fall; the page of trends fetches them when it stands."""
+    with current.runtime().db.read() as db:
+        looked = _asked(db, slug)
+        found = {"topics": looked.topics, "words": looked.words}
+        rising = {name: [one for one in some if one.surely > 0][:_MOST_MOVERS] for name, some in found.items()}
+        falling = {
+            name: [one for one in reversed(some) if one.surely < 0][:_MOST_MOVERS] for name, some in found.items()
+        }
+        about = {"rising": rising, "falling": falling, "topics": read.topics(db, looked.brand.id)}
+        template = "trends/_moving.html" if current.wants_fragment() else "trends/moving.html"
+        return render_template(template, looked=looked, brand=looked.brand, chosen=looked.chosen, **about)
+
+
 @pages.get("/<slug>/<chart>.csv")
 def download(slug: str, chart: str) -> ResponseReturnValue:
     """A chart or table as CSV."""
@@ -149,19 +164,14 @@ def cases(slug: str) -> ResponseReturnValue:
 
 def _about(db: Session, looked: Looked) -> dict[str, Any]:
     """What the template of a brand's trends needs beside it."""
-    movers = [("topics", looked.topics), ("words", looked.words)]
     return {
         "figures": figures(looked),
         "charts": [CHARTS[name](looked) for name in names(looked)],
-        "rising": {name: [one for one in found if one.surely > 0][:_MOST_MOVERS] for name, found in movers},
-        "falling": {name: [one for one in found if one.surely < 0][: -_MOST_MOVERS - 1 : -1] for name, found in movers},
-        "topics": read.topics(db, looked.brand.id),
         "options": _options(db, looked),
         "audiences": cases_of.AUDIENCE_NAMES,
         "brands": db.scalars(select(Brand).where(current.rights().brands(Brand.id)).order_by(Brand.name)).all(),
         "few": ENOUGH,
         "may_be_hourly": period.may_be_hourly(looked.period),
-        "MOVING_DAYS": MOVING_DAYS,
     }
 
 

@@ -217,13 +217,14 @@ def test_words_and_topics_that_rise_are_listed_and_lead_on(manager: Visitor) -> 
             db.add(WordCount(brand_id=brand, day=hour.date(), word="zahlung", mentions=risen))
             db.add(WordCount(brand_id=brand, day=hour.date(), word="zelt", mentions=9))
             db.add(HourCount(brand_id=brand, dimension="topic", value=str(topic.id), hour=hour, mentions=risen))
-    page_ = words(manager.get("/trends/hawkweed?period=7"))
+    assert 'hx-get="/trends/hawkweed/moving?period=7"' in manager.get("/trends/hawkweed?period=7").text
+    page_ = words(manager.get("/trends/hawkweed/moving?period=7"))
     assert "Word Now Before As often zahlung 140 35 ×" in page_
     assert "Topic Now Before As often Check <out> 140 35 ×" in page_
     assert "zelt" not in page_
     assert "zahlung,140,35," in manager.get("/trends/hawkweed/words.csv?period=7").text
     href = re.search(
-        r'href="(/trends/hawkweed/mentions[^"]+word=zahlung)"', manager.get("/trends/hawkweed?period=7").text
+        r'href="(/trends/hawkweed/mentions[^"]+word=zahlung)"', manager.get("/trends/hawkweed/moving?period=7").text
     )
     assert href
     assert "140 mentions with “zahlung”" in words(manager.get(unescape(href[1])))
