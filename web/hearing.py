@@ -31,8 +31,8 @@ _LATE = timedelta(minutes=15)
 _NO_ANSWER = timedelta(hours=1)
 _UNHELD = timedelta(minutes=1)
 _LEFT_OUT = {
-    Level.NO_COMPETITORS: "Hearing, but competitors are left out and what spreads is not read again: the month’s budget "
-    "is nearly spent.",
+    Level.NO_COMPETITORS: "Hearing, but competitors are left out and what spreads is not read again: the month’s "
+    "budget is nearly spent.",
     Level.MENTIONS_ONLY: "Hearing only what is put to our own accounts: the month’s budget is all but spent.",
 }
 
