@@ -21,11 +21,10 @@ from core.runtime import Runtime
 from core.tables import Brand, Counted, Mention, Ripple, Series, Waiting
 from sentiment.ripple import keeping
 from sentiment.ripple.alarm import CAUTION
+from sentiment.ripple.keeping import HISTORY as STAGE
 from sentiment.ripple.keeping import KINDS
 from sentiment.ripple.silence import Silences
 from sentiment.ripple.watch import PAST, REACH, Arrival, Name, Watch, slot_of
-
-STAGE = "history"
 
 SETTLED = timedelta(minutes=1)
 """After this long it is looked whether an import is through."""

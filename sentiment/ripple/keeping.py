@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select, text
+from sqlalchemy import exists, func, select, text
 from sqlalchemy.orm import Session
 
 from core import waiting
 from core.clock import Clock
-from core.tables import Brand, HourCount, Ripple, Series, Source, Topic
+from core.tables import Brand, HourCount, Ripple, Series, Source, Topic, Waiting
 from sentiment.ripple import words
 from sentiment.ripple.silence import Silences
 from sentiment.ripple.spikes import Spike
@@ -33,6 +33,8 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 MANY = 20
 """So many of one batch that come too late for a brand's detectors are history that they should have been taught."""
 
+HISTORY = "history"
+"""The stage that teaches detectors what was before (history.py)."""
 CALM = "calm"
 """The stage that looks whether a wave is over (calm.py)."""
 SOON = timedelta(minutes=15)
@@ -90,10 +92,13 @@ def opened_new(name: Name, zone: ZoneInfo, unheard: Unheard, first: int) -> Watc
 def silent_since(db: Session, name: Name, now: datetime) -> datetime:
     """Since when a place of which nothing was ever heard was silent.
 
-    For a topic that is as long as the brand was heard, once the past was searched for it; elsewhere nobody knows.
+    For a topic that is as long as the brand was heard, once the past was searched for it; elsewhere nobody knows, and
+    where history is going to be taught nobody need know.
     """
     topic = db.get(Topic, int(name.value)) if name.dimension == "topic" else None
-    if topic is None or topic.cursor is not None:
+    known = exists().where(Series.brand_id == name.brand_id, Series.dimension == "all")
+    taught = exists().where(Waiting.stage == HISTORY, Waiting.subject_id == name.brand_id)
+    if topic is None or topic.cursor is not None or db.scalar(select(~known | taught)):
         return now - PAST
     heard = select(func.min(HourCount.hour)).where(HourCount.brand_id == name.brand_id, HourCount.dimension == "all")
     return min(db.scalar(heard.where(HourCount.hour > now - REACH)) or now, now - PAST)

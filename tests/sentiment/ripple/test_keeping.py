@@ -78,7 +78,7 @@ def live(runtime: Runtime, clock: HeldClock, brand_id: int, said: Sequence[Said]
 
 
 def work(runtime: Runtime, *names: str) -> None:
-    for name in names or ("count", "calm"):
+    for name in names or ("count", "history", "calm"):
         run_stage(runtime, STAGES[name])
 
 
