@@ -301,7 +301,7 @@ def _fill(runtime: Runtime, vectors: Floats, stored: int) -> None:
     now = runtime.clock.now()
     with runtime.db.write() as db:
         db.add(Brand(id=1, slug="acme", name="Acme", created_at=now))
-        for number, vector in enumerate(vectors, 1):
+        for number in range(1, len(vectors) + 1):
             at = now - timedelta(days=12) * max(0.0, 1 - number / stored)
             author = Author(id=number, platform="files", native_id=str(number), handle=f"a{number}")
             row = Mention(id=number, platform="files", native_id=str(number), author=author, text=f"text {number - 1}")
@@ -309,9 +309,10 @@ def _fill(runtime: Runtime, vectors: Floats, stored: int) -> None:
             verdict = Verdict(mention=row, model="known", language="en", sentiment="negative", complaint=True)
             verdict.judged_at = at
             db.add_all([row, verdict])
-            if number <= stored:
-                packed = vector.astype(np.float16).tobytes()
-                db.add(Embedding(mention_id=number, brand_id=1, model="known", at=at, vector=packed))
+        db.flush()
+        for number, vector in enumerate(vectors[:stored], 1):
+            at, packed = db.get_one(Mention, number).created_at, vector.astype(np.float16).tobytes()
+            db.add(Embedding(mention_id=number, brand_id=1, model="known", at=at, vector=packed))
         db.flush()
         waiting.add(db, runtime.clock, "cluster", range(stored + 1, len(vectors) + 1))
 

@@ -4,9 +4,9 @@ One batch:
 
 1. Take the mentions that have waited longest; find their vectors (of what was just judged, the model remembers them).
 2. Brand by brand, holding it (membership.hold), keep the vectors and look at the complaints in the order in which they
-   were written: each joins the incident that spread from what it answers; or the open incident that it is nearest to;
-   or the incident to which the group belongs that it is part of; or opens one, where that group is more than usual
-   (likeness.py); or nothing.
+   were written: each joins the incident to which the mention belongs that it answers; or the open incident that it is
+   nearest to; or the one to which the group belongs that it is part of; or opens one, where that group is more than
+   usual (likeness.py); or nothing.
 3. What is no complaint any more leaves the incident that it was in, unless a person put it there.
 
 Incidents, vectors and the list of what still waits change in one transaction. What belongs to an incident already, or
@@ -166,20 +166,21 @@ class _Brand:
         db, clock = self._db, self._clock
         membership.hold(db, self._brand_id)
         pool = recall.pool(self._database, db, self._brand_id, self._vectors)
-        recall.store(
-            db, self._brand_id, self._vectors.name, {one.id: (one.at, known[one.id]) for one in complaints}, clock.now()
-        )
+        written = {one.id: min(one.at, clock.now()) for one in complaints}  # some clocks are ahead
+        found = {one.id: (written[one.id], known[one.id]) for one in complaints}
+        recall.store(db, self._brand_id, self._vectors.name, found, clock.now())
         pool.drop([one.id for one in complaints])
         incidents = taking_in.live(db, clock, self._brand_id)
         nears = {row.id: _Near(row, _mean(row.centroid), row.mentions) for row in incidents}
         homes, barred = taking_in.homes(db, clock, self._brand_id, nears)
-        threads = taking_in.threads(db, incidents)
+        answered = taking_in.answered(db, [thread for one in complaints for thread in one.threads])
         for one in complaints:
-            pool.add([one.id], [one.author_id], [one.at.timestamp()], known[one.id][None])
+            pool.add([one.id], [one.author_id], [written[one.id].timestamp()], known[one.id][None])
             if one.id in homes or one.id in barred:
                 continue
-            under = next((threads[thread] for thread in one.threads if thread in threads), None)
-            if under is not None:
+            above = [homes[answered[thread]] for thread in one.threads if answered.get(thread) in homes]
+            if above:
+                under = above[0]
                 nears[under].add(Member(one.id), None)
                 homes[one.id] = under
             elif one.id in pool:

@@ -43,7 +43,8 @@ RAREST = 0.2 / DAY
 """A topic has this share of a brand's complaints, and no less than RAREST a second, until it was seen for longer than
 USUAL_WORTH."""
 LARGEST_SHARE = 0.3
-"""The same while less is known of the time before a window than it is long: a topic may be a brand's main one."""
+TIMES_KNOWN = 3
+"""The same while the time that is known before a window is not so many times as long: a topic may be the main one."""
 MIDDLE_PRIOR = 30
 """Complaints that say nothing in common, as many as are assumed beside those that are known."""
 MIDDLE_MOST = 0.5
@@ -259,7 +260,7 @@ def _usual(like: NDArray[np.float64], every: NDArray[np.float64], start: float, 
     before = bisect_right(like, start)
     known = max(0.0, start - float(every[0]))
     others = bisect_right(every, end) - (bisect_right(like, end) - before)
-    share = USUAL_SHARE if known >= end - start else LARGEST_SHARE
+    share = USUAL_SHARE if known >= TIMES_KNOWN * (end - start) else LARGEST_SHARE
     rate = max(RAREST, share * others / max(end - float(every[0]), HOUR))
     return (before + rate * USUAL_WORTH) / (known + USUAL_WORTH)
 

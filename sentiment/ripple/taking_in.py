@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 from sqlalchemy import and_, or_, select
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.clock import Clock
 from core.tables import Incident, IncidentMention, Mention
+from listener.chunks import chunks
 
 LIVE = timedelta(hours=48)
 """So long after its last complaint an open incident takes in another, and after it was dismissed that one."""
@@ -50,8 +51,16 @@ def homes(db: Session, clock: Clock, brand_id: int, incidents: Collection[int]) 
     return inside, barred
 
 
-def threads(db: Session, incidents: Sequence[Incident]) -> dict[Thread, int]:
-    """The threads under the mentions from which some of these incidents spread, with the incident."""
-    of = {one.mention_id: one.id for one in incidents if one.mention_id is not None}
-    rows = db.execute(select(Mention.id, Mention.platform, Mention.native_id).where(Mention.id.in_(of)))
-    return {(row.platform, row.native_id): of[row.id] for row in rows}
+def answered(db: Session, threads: Iterable[Thread]) -> dict[Thread, int]:
+    """The mentions at which these threads begin, or which are answered there, as far as we have them."""
+    wanted: dict[str, set[str]] = {}
+    for platform, native_id in threads:
+        wanted.setdefault(platform, set()).add(native_id)
+    found: dict[Thread, int] = {}
+    for platform, ids in wanted.items():
+        for part in chunks(sorted(ids)):
+            mine = select(Mention.native_id, Mention.id).where(
+                Mention.platform == platform, Mention.native_id.in_(part)
+            )
+            found |= {(platform, row.native_id): row.id for row in db.execute(mine)}
+    return found

@@ -16,10 +16,11 @@ from core.runtime import Runtime
 from core.tables import Embedding, Incident, IncidentMention, Mention, OwnAccount, SetAside
 from listener.forget import forget_mentions
 from sentiment import corrections
+from sentiment.onnx import OnnxClassifier
 from sentiment.ripple import cluster, membership
 from sentiment.ripple.cluster import cluster_batch
 from sentiment.ripple.likeness import Floats
-from sentiment.ripple.recall import SharedWords
+from sentiment.ripple.recall import SharedWords, Vectors, vectors_of
 from tests.sentiment.ripple.waves import (
     CARD,
     OTHERS,
@@ -31,15 +32,36 @@ from tests.sentiment.ripple.waves import (
     incidents,
 )
 
+BURNT = (
+    "the charger got so hot that it burnt my table",
+    "my phone charger melted last night, this is a fire hazard",
+    "charger smells burnt and there is smoke coming from it",
+    "your charger overheated and scorched the carpet",
+    "is it normal that the charger gets too hot to touch? mine has burn marks",
+    "had to throw the charger out, the plug melted in the socket",
+)
+SIGNED_OUT = (
+    "I cannot log in to my account since this morning",
+    "the app signs me out and says my password is wrong",
+    "login broken again? it does not accept my password",
+    "locked out of my account for no reason",
+    "every time I sign in it throws me back to the login page",
+    "password reset mail never arrives, so no way into my account",
+)
 HOUR = timedelta(hours=1)
 DAY = 24 * HOUR
 
 
-def cluster_all(runtime: Runtime, ids: Sequence[int], limit: int = 200) -> None:
+def cluster_all(
+    runtime: Runtime,
+    ids: Sequence[int],
+    limit: int = 200,
+    vectors: Vectors = SharedWords(),  # noqa: B008 - a value
+) -> None:
     """Let these mentions be looked at, as when they were judged."""
     with runtime.db.write() as db:
         waiting.add(db, runtime.clock, "cluster", ids)
-    while cluster_batch(runtime, SharedWords(), limit):
+    while cluster_batch(runtime, vectors, limit):
         pass
 
 
@@ -109,6 +131,23 @@ def test_two_waves_at_once_are_two_incidents(runtime: Runtime) -> None:
     add_past(runtime, brand_id)
     ids = [arrive(runtime, brand_id, pair) for pair in zip(CARD, PARCEL, strict=False)]
     assert sorted(belonging(runtime).values(), key=min) == [{one for one, _ in ids}, {other for _, other in ids}]
+
+
+def test_the_bundled_model_tells_waves_apart_that_share_few_words(
+    sqlite_runtime: Runtime, bundled: OnnxClassifier
+) -> None:
+    runtime, brand_id, vectors = sqlite_runtime, add_brand(sqlite_runtime), vectors_of(bundled)
+    assert vectors.name == bundled.name
+    for _ in range(3):
+        cluster_all(runtime, complain(runtime, brand_id, OTHERS, apart=4 * HOUR), vectors=vectors)
+        runtime.clock.wait(threading.Event(), 24 * 3600)
+    assert not incidents(runtime)
+    ids: list[list[int]] = [[], []]
+    for texts in zip(BURNT, SIGNED_OUT, strict=True):
+        for wave, text in enumerate(texts):
+            ids[wave] += complain(runtime, brand_id, [text])
+            cluster_all(runtime, ids[wave][-1:], vectors=vectors)
+    assert sorted(belonging(runtime).values(), key=min) == [set(ids[0]), set(ids[1])]
 
 
 def test_no_incident_of_competitors_own_posts_old_or_deleted_mentions_or_what_is_unsure(runtime: Runtime) -> None:
