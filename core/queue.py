@@ -84,7 +84,7 @@ STAGES = {
         Stage("post", "responder", "responder.post"),
         Stage("open_case", "responder", "responder.open_case", next=("spread",)),
         Stage("incident", "responder", "responder.incident_cases"),
-        Stage("clock", "responder", "responder.clock"),
+        Stage("clock", "responder", "responder.clock", next=("alert",)),
         Stage("follow_up", "responder", "responder.follow_up"),
         Stage("spread", "responder", "responder.spread"),
         Stage("digest", "responder", "responder.alerts.digest", next=("alert",)),
