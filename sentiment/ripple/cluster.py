@@ -39,7 +39,7 @@ from core.tables import Embedding, Incident, IncidentMention, Mention, Waiting
 from sentiment import judge
 from sentiment.ripple import membership, recall, taking_in
 from sentiment.ripple.complaints import EVER, Complaint, read
-from sentiment.ripple.likeness import Floats, Pool, most_in, nearest
+from sentiment.ripple.likeness import Floats, Group, Measure, Pool, most_in, nearest, unit
 from sentiment.ripple.membership import Member
 from sentiment.ripple.recall import Vectors
 from sentiment.ripple.taking_in import LIVE
@@ -206,7 +206,7 @@ class _Brand:
         group = pool.group(mention_id, measure, barred)
         if group is None:
             return
-        which = most_in([homes.get(one) for one in group.likeness])
+        which = most_in([homes.get(one) for one in group.likeness]) or _kin(group, pool, nears, measure)
         members = [Member(one, score) for one, score in group.likeness.items() if one not in homes]
         if which is None:
             could_at = datetime.fromtimestamp(group.could_at, UTC)
@@ -219,6 +219,14 @@ class _Brand:
             for one in members:
                 nears[which].add(one, pool.vector(one.mention_id))
         homes |= dict.fromkeys((one.mention_id for one in members), which)
+
+
+def _kin(group: Group, pool: Pool, nears: dict[int, _Near], measure: Measure) -> int | None:
+    """The incident of which a group is more, in other words: means tell like from unlike better than texts do."""
+    alike = {one: near.mean for one, near in nears.items() if near.row.origin == "likeness"}
+    kin = {one: float(unit(mean - pool.middle) @ group.mean) for one, mean in alike.items() if mean is not None}
+    best = max(kin, key=lambda one: kin[one], default=None)
+    return best if best is not None and kin[best] >= measure.kin else None
 
 
 def _mean(centroid: bytes | None) -> Floats | None:

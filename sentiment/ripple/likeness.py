@@ -31,7 +31,7 @@ DAY = 24 * HOUR
 WINDOW = 48 * HOUR
 """Complaints that are further apart than this belong to no common wave."""
 KEPT = 10_000
-"""Complaints of a brand that are remembered, the newest (8 MB): what is usual is found in them."""
+"""Complaints of a brand that are remembered, the newest (23 MB): what is usual is found in them."""
 
 LEAST = 4
 """Authors without whom there is no wave, however unusual it is."""
@@ -56,17 +56,19 @@ _ROUNDS = 3
 @dataclass(frozen=True, slots=True)
 class Measure:
     """How near counts as like, which depends on what makes the vectors: one complaint to another (`pair`), to the mean
-    of a group (`mean`), and to that of an incident that it may `join`. `tight`: the least mean likeness in a group."""
+    of a group (`mean`), and to that of an incident that it may `join`. `tight`: the least mean likeness in a group.
+    `kin`: how near the mean of a group and that of an incident are that are about the same."""
 
     pair: float
     mean: float
     join: float
     tight: float
+    kin: float
 
 
-EMBEDDED = Measure(pair=0.45, mean=0.65, join=0.65, tight=0.3)
+EMBEDDED = Measure(pair=0.45, mean=0.65, join=0.65, tight=0.3, kin=0.3)
 """For vectors of the bundled model; found with `python -m bench.purity --split tuning`."""
-WORDS = Measure(pair=0.3, mean=0.45, join=0.45, tight=0.15)
+WORDS = Measure(pair=0.3, mean=0.45, join=0.45, tight=0.15, kin=0.4)
 """For texts that are like because they share words."""
 
 
@@ -81,7 +83,10 @@ class Group:
 
 
 class Pool:
-    """The complaints of one brand that are remembered, as rows of a matrix of unit vectors."""
+    """The complaints of one brand that are remembered, as rows of a matrix of unit vectors.
+
+    Beside each stands its direction without what all have in common (`middle`), by which likeness is told.
+    """
 
     def __init__(self, width: int, kept: int = KEPT) -> None:
         self._kept = kept
@@ -91,6 +96,7 @@ class Pool:
         self._authors = np.zeros(0, np.int64)
         self._times = np.zeros(0, np.float64)
         self._vectors = np.zeros((0, width), np.float16)
+        self._apart = np.zeros((0, width), np.float32)
         self._middle = (-1, np.zeros(width, np.float32))
 
     def __len__(self) -> int:
@@ -109,6 +115,7 @@ class Pool:
         end = self._size + len(fresh)
         self._ids[self._size : end], self._authors[self._size : end] = columns[0], columns[1]
         self._times[self._size : end], self._vectors[self._size : end] = columns[2], columns[3]
+        self._apart[self._size : end] = _directions(self._vectors[self._size : end] - self._middle[1])
         self._rows.update((int(one), self._size + n) for n, one in enumerate(columns[0]))
         self._size = end
         if self._size > self._kept + self._kept // 8:
@@ -133,6 +140,7 @@ class Pool:
             middle = old.sum(axis=0, dtype=np.float32) / (len(old) + MIDDLE_PRIOR)
             middle *= min(1.0, MIDDLE_MOST / max(float(np.linalg.norm(middle)), MIDDLE_MOST))
             self._middle = (self._size, middle)
+            self._apart[: self._size] = _directions(self._vectors[: self._size] - middle)
         return middle
 
     def likeness(self, vectors: Floats, mean: Floats) -> Floats:
@@ -152,11 +160,16 @@ class Pool:
     def group(self, mention_id: int, measure: Measure, barred: Iterable[int] = ()) -> Group | None:
         """The wave that a complaint is part of, if there is one. Those that are `barred` belong to none."""
         at = self._times[self._rows[mention_id]]
-        near = np.flatnonzero(np.abs(self._times[: self._size] - at) <= WINDOW)
+        start = unit(self.vector(mention_id) - self.middle)
+        close = np.abs(self._times[: self._size] - at) <= WINDOW
+        like = self._apart[: self._size] @ start >= measure.pair
+        if len(np.unique(self._authors[: self._size][close & like])) < LEAST:
+            return None  # as it is of most
+        near = np.flatnonzero(close)
         if barred:
             near = near[~np.isin(self._ids[near], np.fromiter(barred, np.int64))]
-        vectors = _directions(self._vectors[near] - self.middle)
-        inside, mean = self._shifted(near, vectors, unit(self.vector(mention_id) - self.middle), measure)
+        vectors = self._apart[near]
+        inside, mean = self._shifted(near, vectors, start, measure)
         if mean is None:
             return None
         rows = near[inside]
@@ -189,7 +202,7 @@ class Pool:
     ) -> tuple[float, float] | None:
         """When, `since` then, these rows first were more than usual, and how surprising that was; None: never."""
         times = self._times[: self._size]
-        like = np.sort(times[_directions(self._vectors[: self._size] - self.middle) @ mean >= measure.mean])
+        like = np.sort(times[self._apart[: self._size] @ mean >= measure.mean])
         every = np.sort(times)
         order = np.argsort(times[rows], kind="stable")
         ends, authors = times[rows][order], self._authors[rows][order]
@@ -215,12 +228,15 @@ class Pool:
             )
             vectors = np.zeros((room, self._vectors.shape[1]), np.float16)
             vectors[: self._size] = self._vectors[: self._size]
-            self._vectors = vectors
+            apart = np.zeros((room, self._vectors.shape[1]), np.float32)
+            apart[: self._size] = self._apart[: self._size]
+            self._vectors, self._apart = vectors, apart
 
     def _keep(self, rows: NDArray[np.int64]) -> None:
         size = len(rows)
         self._ids[:size], self._authors[:size] = self._ids[rows], self._authors[rows]
         self._times[:size], self._vectors[:size] = self._times[rows], self._vectors[rows]
+        self._apart[:size] = self._apart[rows]
         self._size = size
         self._rows = {int(one): n for n, one in enumerate(self._ids[: self._size])}
 

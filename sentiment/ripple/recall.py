@@ -30,8 +30,8 @@ from sentiment.ripple.likeness import EMBEDDED, KEPT, WORDS, Floats, Measure, Po
 
 REMEMBERED = timedelta(days=14)
 """So far back it is looked what is usual; older vectors are deleted."""
-_MOST = 60_000
-"""Complaints of all brands together that a process remembers (50 MB), as long as there is more than one brand."""
+_MOST = 30_000
+"""Complaints of all brands together that a process remembers (70 MB), as long as there is more than one brand."""
 _WIDTH = 384
 
 

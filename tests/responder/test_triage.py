@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -62,7 +63,8 @@ def test_more_of_anything_never_presses_less(facts: Facts, name: str, added: int
 
 @given(FACTS, st.sampled_from(FLAGS))
 def test_one_more_thing_that_speaks_for_it_never_presses_less(facts: Facts, name: str) -> None:
-    more = replace(facts, **{name: True})
+    flag: dict[str, Any] = {name: True}
+    more = replace(facts, **flag)
     assert priority(more).score >= priority(facts).score
 
 

@@ -348,8 +348,8 @@ def test_answers_are_timed_in_open_hours_on_either_database(runtime: Runtime) ->
         row = db.get_one(Brand, brand)
         found = care.care(db, row, day.start, day.end, NOW)
         only = care.care(db, row, day.start, day.end, NOW, "reddit")
-        platforms = care.by_platform(db, brand, day)
-        audiences = care.by_audience(db, brand, day)
+        complaints = care.complaints(db, brand, day)
+    platforms, audiences = care.by_platform(complaints), care.by_audience(complaints)
     assert found.cases == 7
     assert found.replies.cases == 4
     assert found.replies.median == pytest.approx((30 + 480) / 2 * 60)
@@ -402,7 +402,7 @@ def test_what_happened_stands_on_the_curve_and_leads_on(manager: Visitor) -> Non
         incident = Incident(brand_id=brand, name="checkout <fails>", **known)
         db.add_all([incident, Incident(brand_id=brand, name="was none", state="dismissed", **known)])
         db.flush()
-        spans = {"since": then - 2 * HOUR, "at": then - HOUR / 2}
+        spans: dict[str, Any] = {"since": then - 2 * HOUR, "at": then - HOUR / 2}
         db.add(Ripple(brand_id=brand, kind="mentions", observed=80, sentence="80 mentions, usual 6", **spans, **ripple))
         spans = {"since": then, "at": then, "incident_id": incident.id}
         db.add(Ripple(brand_id=brand, kind="complaints", observed=41, sentence="41 complaints", **spans, **ripple))
