@@ -100,8 +100,12 @@ class Looked:
     @cached_property
     def found_of_all(self) -> dict[int, dict[int, read.Counts]]:
         """Counts by day or hour of the brand and its competitors."""
-        ids = [self.brand.id, *(one.id for one in self.competitors)]
-        return read.counted(self.db, ids, self.period, self._only_of_all, self.before.start if self.before else None)
+        since = self.before.start if self.before else None
+        others = [one.id for one in self.competitors]
+        if self._only_of_all != self.only:
+            return read.counted(self.db, [self.brand.id, *others], self.period, self._only_of_all, since)
+        found = read.counted(self.db, others, self.period, self.only, since) if others else {}
+        return {self.brand.id: dict(self.found)} | found
 
     @property
     def _only_of_all(self) -> tuple[str, str]:
@@ -133,12 +137,16 @@ class Looked:
     @cached_property
     def by_platform(self) -> dict[str, Share]:
         """Complaints answered."""
-        return cases.by_platform(self.db, self.brand.id, self.period)
+        return cases.by_platform(self._complaints)
 
     @cached_property
     def by_audience(self) -> dict[str, Share]:
         """Complaints answered."""
-        return cases.by_audience(self.db, self.brand.id, self.period, self.platform)
+        return cases.by_audience(self._complaints, self.platform)
+
+    @cached_property
+    def _complaints(self) -> cases.Answered:
+        return cases.complaints(self.db, self.brand.id, self.period)
 
     @cached_property
     def moving(self) -> tuple[Period, Period]:

@@ -142,7 +142,7 @@ def care(db: Session, brand: Brand, start: datetime, end: datetime, now: datetim
     )
     if (only := of_platform(platform)) is not None:
         rows = rows.where(only)
-    opened, replied, resolved, due, kind, outcome = list(zip(*db.execute(rows), strict=True)) or ((),) * 6
+    opened, replied, resolved, due, kind, outcome = list(zip(*db.connection().execute(rows).all(), strict=True)) or ((),) * 6
     begun, ends, done = _moments(opened), _moments(replied), _moments(resolved)
     clock = _OpenTime(brand, start, now)
     return Care(
@@ -158,31 +158,38 @@ def care(db: Session, brand: Brand, start: datetime, end: datetime, now: datetim
     )
 
 
-def by_platform(db: Session, brand_id: int, period: Period) -> dict[str, Share]:
-    """The share of complaints that were answered, by platform."""
-    return _by(db, brand_id, period, Case.platform)
+Answered = Mapping[tuple[str, str], Share]
+"""The share of complaints that were answered, by platform and audience."""
 
 
-def by_audience(db: Session, brand_id: int, period: Period, platform: str = "") -> dict[str, Share]:
-    """The same by the number of followers."""
+def complaints(db: Session, brand_id: int, period: Period) -> Answered:
+    """Those of the cases that were opened in the period."""
     cuts = [(of_audience(name), literal(name)) for name in AUDIENCES if name != "unknown"]
     size = case(*((condition, name) for condition, name in cuts if condition is not None), else_=literal("unknown"))
-    found = _by(db, brand_id, period, size, platform)
-    return {name: found[name] for name in AUDIENCES if name in found}
-
-
-def _by(db: Session, brand_id: int, period: Period, group: Any, platform: str = "") -> dict[str, Share]:
-    answered = func.count(Case.first_reply_at)
     rows = (
-        select(group.label("of"), answered, func.count())
+        select(Case.platform, size.label("size"), func.count(Case.first_reply_at), func.count())
         .where(Case.brand_id == brand_id, Case.opened_at >= period.start, Case.opened_at < period.end)
         .where(Case.state != "dismissed", Case.kind == "complaint")
-        .group_by("of")
-        .order_by(func.count().desc(), "of")
+        .group_by(Case.platform, "size")
     )
-    if (only := of_platform(platform)) is not None:
-        rows = rows.where(only)
-    return {name: Share(hits, of) for name, hits, of in db.execute(rows)}
+    return {(platform, audience): Share(hits, of) for platform, audience, hits, of in db.execute(rows)}
+
+
+def by_platform(found: Answered) -> dict[str, Share]:
+    """The share of complaints that were answered, by platform; the platform of most first."""
+    every = {name: _sum(found, name, "") for name in sorted({platform for platform, _ in found})}
+    return dict(sorted(every.items(), key=lambda one: -one[1].of))
+
+
+def by_audience(found: Answered, platform: str = "") -> dict[str, Share]:
+    """The same by the number of followers."""
+    every = {name: _sum(found, platform, name) for name in AUDIENCES}
+    return {name: share for name, share in every.items() if share.of}
+
+
+def _sum(found: Answered, platform: str, audience: str) -> Share:
+    mine = [share for (on, of), share in found.items() if platform in {"", on} and audience in {"", of}]
+    return Share(sum(one.hits for one in mine), sum(one.of for one in mine))
 
 
 class _OpenTime:
@@ -210,7 +217,7 @@ class _OpenTime:
 
 
 def _moments(seconds: Sequence[Any]) -> _Numbers:
-    return np.array([np.nan if one is None else float(one) for one in seconds], dtype=np.float64)
+    return np.array(seconds, dtype=np.float64)  # of None it makes NaN
 
 
 def _times(seconds: _Numbers) -> Times:

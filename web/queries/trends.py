@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import BigInteger, cast, extract, func, or_, select
@@ -69,7 +69,14 @@ class Counts:
 
 def together(counts: Sequence[Counts]) -> Counts:
     """The sum."""
-    return Counts(*(sum(column) for column in zip(*map(astuple, counts), strict=True))) if counts else Counts()
+    return Counts(
+        sum(one.mentions for one in counts),
+        sum(one.negative for one in counts),
+        sum(one.neutral for one in counts),
+        sum(one.positive for one in counts),
+        sum(one.complaints for one in counts),
+        sum(one.unsure for one in counts),
+    )
 
 
 Numbered = Mapping[int, Counts]
@@ -94,7 +101,7 @@ def counted(
         )
         if only != ALL:
             rows = rows.where(HourCount.value == only[1])
-        for brand_id, place, *sums in db.execute(rows):
+        for brand_id, place, *sums in db.connection().execute(rows).all():
             here = Counts(*map(int, sums))
             mine = found[brand_id]
             mine[int(place)] = together((mine[int(place)], here)) if int(place) in mine else here
