@@ -180,8 +180,8 @@ def _options(db: Session, looked: Looked) -> list[tuple[str, list[tuple[str, str
     lately = looked.period.tail(MOVING_DAYS)
     named = read.topics(db, looked.brand.id)
     groups = [("Topic", [(f"topic:{topic_id}", name) for topic_id, name in named.items()])]
-    for dimension in ("platform", "language", "intent"):
-        found = read.by_value(db, looked.brand.id, dimension, lately)
+    dimensions = ("platform", "language", "intent")
+    for dimension, found in read.by_values(db, looked.brand.id, dimensions, lately).items():
         values = sorted((value for value in found if value), key=lambda value: -found[value])
         chosen = looked.only[1]
         if looked.only[0] == dimension and chosen not in values:

@@ -161,13 +161,21 @@ def total(
 
 def by_value(db: Session, brand_id: int, dimension: str, period: Period) -> dict[str, int]:
     """How many mentions there were by each value of a dimension."""
+    return by_values(db, brand_id, (dimension,), period)[dimension]
+
+
+def by_values(db: Session, brand_id: int, dimensions: Sequence[str], period: Period) -> dict[str, dict[str, int]]:
+    """The same by dimension, of several at once."""
     rows = (
-        select(HourCount.value, func.sum(HourCount.mentions))
-        .where(HourCount.brand_id == brand_id, HourCount.dimension == dimension)
+        select(HourCount.dimension, HourCount.value, func.sum(HourCount.mentions))
+        .where(HourCount.brand_id == brand_id, HourCount.dimension.in_(dimensions))
         .where(HourCount.hour >= period.start, HourCount.hour < period.end)
-        .group_by(HourCount.value)
+        .group_by(HourCount.dimension, HourCount.value)
     )
-    return {value: int(count) for value, count in db.execute(rows)}
+    found: dict[str, dict[str, int]] = {dimension: {} for dimension in dimensions}
+    for dimension, value, count in db.execute(rows):
+        found[dimension][value] = int(count)
+    return found
 
 
 def topics(db: Session, brand_id: int) -> dict[str, str]:
