@@ -29,7 +29,7 @@ def every() -> ResponseReturnValue:
     with current.runtime().db.read() as db:
         brands = db.scalars(select(Brand).where(current.rights().brands(Brand.id)).order_by(Brand.name)).all()
     if len(brands) == 1:
-        return redirect(url_for("accuracy.show", slug=brands[0].slug))
+        return show(brands[0].slug)
     return render_template("accuracy/brands.html", brands=brands)
 
 

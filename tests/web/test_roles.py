@@ -35,6 +35,7 @@ from core.tables import (
     PlaybookEntry,
     Query,
     Team,
+    Topic,
     User,
 )
 from tests.conftest import NudgeList
@@ -99,6 +100,7 @@ def _fill(runtime: Runtime, name: str) -> None:
                 Team(brand_id=brand_id, name=f"team of {name}", created_at=now),
                 Note(case_id=case_id, text=f"note of {name}", at=now),
                 KnownIssue(brand_id=brand_id, name=f"issue of {name}", opened_at=now),
+                Topic(brand_id=brand_id, name=f"topic of {name}", query=name, created_at=now),
                 Incident(name=f"incident of {name}", brand_id=brand_id, origin="likeness", **times),
             )
         )
