@@ -42,7 +42,19 @@ class Case(Row):
         Index(None, "state", "due_at"),
         Index(None, "kind", "state", "priority"),
         Index(None, "held_until"),
-        Index(None, "brand_id", "opened_at"),
+        Index(  # all that the figures of a brand's care are read from
+            "ix_cases_care",
+            "brand_id",
+            "opened_at",
+            "state",
+            "kind",
+            "platform",
+            "followers",
+            "first_reply_at",
+            "resolved_at",
+            "due_at",
+            "outcome",
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

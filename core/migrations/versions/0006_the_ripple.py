@@ -404,7 +404,22 @@ def upgrade() -> None:
     with op.batch_alter_table("cases", schema=None) as batch_op:
         batch_op.add_column(sa.Column("platform", sa.Text(), server_default="", nullable=False))
         batch_op.add_column(sa.Column("followers", sa.Integer(), nullable=True))
-        batch_op.create_index(batch_op.f("ix_cases_brand_id_cases_opened_at"), ["brand_id", "opened_at"], unique=False)
+        batch_op.create_index(
+            "ix_cases_care",
+            [
+                "brand_id",
+                "opened_at",
+                "state",
+                "kind",
+                "platform",
+                "followers",
+                "first_reply_at",
+                "resolved_at",
+                "due_at",
+                "outcome",
+            ],
+            unique=False,
+        )
 
     with op.batch_alter_table("replies", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_replies_native_id"), ["native_id"], unique=False)
@@ -449,7 +464,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_replies_native_id"))
 
     with op.batch_alter_table("cases", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_cases_brand_id_cases_opened_at"))
+        batch_op.drop_index("ix_cases_care")
         batch_op.drop_column("followers")
         batch_op.drop_column("platform")
 
