@@ -13,8 +13,9 @@ Incidents, vectors and the list of what still waits change in one transaction. W
 was taken out of one by a person, stays where it is however often it comes.
 
 No incident comes from competitors' mentions, our own posts, what was deleted, or what was written so long ago (an
-imported history) that nobody can do anything about it. What was dismissed takes in the rest of its wave in silence,
-and so does for a while what was ended: they are not told of again.
+imported history) that nobody can do anything about it; of one that was over when it was found nobody is alerted. What
+was dismissed takes in the rest of its wave in silence, and so does for a while what was ended: they are not told of
+again.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from sentiment.ripple.complaints import EVER, Complaint, read
 from sentiment.ripple.likeness import Floats, Group, Measure, Pool, most_in, nearest, unit
 from sentiment.ripple.membership import Member
 from sentiment.ripple.recall import Vectors
-from sentiment.ripple.taking_in import LIVE
+from sentiment.ripple.taking_in import RECENT
 
 log = logging.getLogger(__name__)
 
@@ -73,11 +74,11 @@ def cluster_batch(runtime: Runtime, vectors: Vectors, limit: int = BATCH) -> int
         if not ids:
             return 0
         ids = _there(claimed, ids)
-        texts = {one.id: one.text for one in read(claimed, ids, clock.now() - LIVE)}
+        texts = {one.id: one.text for one in read(claimed, ids, clock.now() - RECENT)}
         known, failures = _embedded(vectors, texts)
         with runtime.db.settle(claimed) as db:
             ids = _ours(db, ids)
-            found = [one for one in read(db, ids, clock.now() - LIVE) if texts.get(one.id) == one.text]
+            found = [one for one in read(db, ids, clock.now() - RECENT) if texts.get(one.id) == one.text]
             failures = {one: error for one, error in failures.items() if one in ids}
             _retract(db, clock, sorted(set(ids) - {one.id for one in found} - failures.keys()))
             for brand_id in sorted({brand_id for one in found for brand_id in one.brands}):
@@ -170,7 +171,7 @@ class _Brand:
         found = {one.id: (written[one.id], known[one.id]) for one in complaints}
         recall.store(db, self._brand_id, self._vectors.name, found, clock.now())
         pool.drop([one.id for one in complaints])
-        incidents = taking_in.live(db, clock, self._brand_id)
+        incidents = taking_in.live(db, clock, self._brand_id, min(written.values(), default=None))
         nears = {row.id: _Near(row, _mean(row.centroid), row.mentions) for row in incidents}
         homes, barred = taking_in.homes(db, clock, self._brand_id, nears)
         answered = taking_in.answered(db, [thread for one in complaints for thread in one.threads])

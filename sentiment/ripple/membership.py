@@ -42,6 +42,8 @@ from sentiment.ripple.severity import Size, severity, worse
 ANGRY = 0.5
 """From this share of anger on a complaint counts as angry."""
 HOUR = timedelta(hours=1)
+NEWS = timedelta(hours=48)
+"""Nobody is alerted of what came to rest so long ago: an imported history. It stands on the page of incidents."""
 USUAL_DAYS = timedelta(days=28)
 """So far back it is looked which words a brand's complaints usually have."""
 
@@ -135,9 +137,10 @@ def open_incident(
     could_at: datetime | None = None,
     mention_id: int | None = None,
 ) -> Incident:
-    """A new incident of these mentions: counted, named, on its timeline, and told of once. The caller holds the brand.
+    """A new incident of these mentions: counted, named, on its timeline, and told of once if it is news.
 
-    `origin` is likeness, spike or spread (of `mention_id`); `could_at` when we could have known at the earliest.
+    `origin` is likeness, spike or spread (of `mention_id`); `could_at` when we could have known at the earliest. The
+    caller holds the brand.
     """
     now = clock.now()
     incident = Incident(
@@ -149,7 +152,8 @@ def open_incident(
     join(db, clock, incident, members)
     recount(db, clock, incident)
     note(db, clock, incident, "noticed", "", f"Noticed: {so_many(incident)}")
-    tell(db, clock, incident)
+    if incident.last_at > now - NEWS:
+        tell(db, clock, incident)
     return incident
 
 
@@ -204,7 +208,7 @@ def _tell_if_more(db: Session, clock: Clock, incident: Incident, severity_before
         note(db, clock, incident, "severity", incident.severity, f"Now {incident.severity}: {why}")
     if _step(incident) > step:
         note(db, clock, incident, "grew", str(_step(incident)), f"Grew to {so_many(incident)}")
-    if rose or _step(incident) > step:
+    if (rose or _step(incident) > step) and incident.last_at > clock.now() - NEWS:
         tell(db, clock, incident)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
@@ -14,6 +14,8 @@ from listener.chunks import chunks
 
 LIVE = timedelta(hours=48)
 """So long after its last complaint an open incident takes in another, and after it was dismissed that one."""
+RECENT = timedelta(days=7)
+"""Complaints that were heard later than this make no incident: nobody can do anything about them any more."""
 TAIL = timedelta(hours=2)
 """So long after it was ended an incident takes in what still comes."""
 
@@ -21,13 +23,14 @@ Thread = tuple[str, str]
 """A platform, and the native id of what people answer there."""
 
 
-def live(db: Session, clock: Clock, brand_id: int) -> list[Incident]:
-    """The brand's incidents that still take something in, the oldest first, as they are now."""
+def live(db: Session, clock: Clock, brand_id: int, written: datetime | None = None) -> list[Incident]:
+    """The brand's incidents that still take something in that was `written` then (default: now), the oldest first, as
+    they are now."""
     now = clock.now()
     wanted = select(Incident).where(
         Incident.brand_id == brand_id,
         or_(
-            and_(Incident.state == "open", Incident.last_at > now - LIVE),
+            and_(Incident.state == "open", Incident.last_at > (written or now) - LIVE),
             and_(Incident.state == "dismissed", Incident.ended_at > now - LIVE),
             and_(Incident.state == "ended", Incident.ended_at > now - TAIL),
         ),

@@ -158,9 +158,20 @@ def test_no_incident_of_competitors_own_posts_old_or_deleted_mentions_or_what_is
     arrive(runtime, brand_id, CARD[:3])
     arrive(runtime, brand_id, CARD, by="shop")
     arrive(runtime, brand_id, CARD, complaint=None)
-    arrive(runtime, brand_id, CARD, at=runtime.clock.now() - 49 * HOUR, apart=timedelta())
+    arrive(runtime, brand_id, CARD, at=runtime.clock.now() - 8 * DAY, apart=timedelta())
     arrive(runtime, brand_id, CARD, deleted_at=runtime.clock.now())
     assert not incidents(runtime)
+
+
+def test_a_wave_of_last_week_that_is_imported_is_an_incident_of_which_nobody_is_alerted(runtime: Runtime) -> None:
+    brand_id = add_brand(runtime)
+    ids = complain(runtime, brand_id, [*CARD, *CARD], at=runtime.clock.now() - 5 * DAY)
+    cluster_all(runtime, ids, limit=5)
+    (one,) = incidents(runtime)
+    assert (one.mentions, one.state) == (16, "open")
+    assert alerts(runtime) == []
+    arrive(runtime, brand_id, CARD[:1], at=runtime.clock.now())
+    assert len(incidents(runtime)) == 1
 
 
 def test_the_same_mention_twice_counts_once(runtime: Runtime) -> None:
