@@ -40,7 +40,7 @@ from core.settings import Settings
 from core.tables import Author, Brand, Embedding, Match, Mention, Verdict
 from sentiment.classifier import load_bundled
 from sentiment.ripple.cluster import cluster_batch
-from sentiment.ripple.likeness import DAY, EMBEDDED, HOUR, KEPT, LEAST, WINDOW, Measure, Pool, most_in, nearest
+from sentiment.ripple.likeness import DAY, EMBEDDED, HOUR, KEPT, LEAST, WINDOW, Growing, Measure, Pool, home_of, nearest
 
 Floats = NDArray[np.float32]
 Rows = list[tuple[str, str]]
@@ -161,7 +161,10 @@ def ours(said: Sequence[Said], vectors: Floats) -> list[Found]:
                 continue
             taken = {member: n for n, incident in enumerate(found) for member in incident.members}
             members = sorted(member for member in group.likeness if member not in taken)
-            which = most_in([taken.get(member) for member in group.likeness])
+            growing = {
+                n: Growing(mean, len(found[n].members), said[found[n].members[-1]].at) for n, mean in live.items()
+            }
+            which = home_of(group, [taken.get(member) for member in group.likeness], growing, pool)
         if which is None:
             which = len(found)
             found.append(Found(one.at, []))

@@ -40,7 +40,7 @@ from core.tables import Embedding, Incident, IncidentMention, Mention, Waiting
 from sentiment import judge
 from sentiment.ripple import membership, recall, taking_in
 from sentiment.ripple.complaints import EVER, Complaint, read
-from sentiment.ripple.likeness import Floats, Group, Measure, Pool, most_in, nearest, unit
+from sentiment.ripple.likeness import Floats, Growing, Pool, home_of, nearest
 from sentiment.ripple.membership import Member
 from sentiment.ripple.recall import Vectors
 from sentiment.ripple.taking_in import RECENT
@@ -140,11 +140,12 @@ def _retract(db: Session, clock: Clock, mention_ids: Sequence[int]) -> None:
 
 @dataclass(slots=True)
 class _Near:
-    """An incident that takes in what is like it: its mean so far."""
+    """An incident that takes in what is like it: its mean so far, of how many, and when the last was written."""
 
     row: Incident
     mean: Floats | None
     number: int
+    last: float
     joining: list[Member] = field(default_factory=list)
 
     def add(self, member: Member, vector: Floats | None) -> None:
@@ -172,7 +173,7 @@ class _Brand:
         recall.store(db, self._brand_id, self._vectors.name, found, clock.now())
         pool.drop([one.id for one in complaints])
         incidents = taking_in.live(db, clock, self._brand_id, min(written.values(), default=None))
-        nears = {row.id: _Near(row, _mean(row.centroid), row.mentions) for row in incidents}
+        nears = {row.id: _Near(row, _mean(row.centroid), row.mentions, row.last_at.timestamp()) for row in incidents}
         homes, barred = taking_in.homes(db, clock, self._brand_id, nears)
         answered = taking_in.answered(db, [thread for one in complaints for thread in one.threads])
         for one in complaints:
@@ -186,6 +187,8 @@ class _Brand:
                 homes[one.id] = under
             elif one.id in pool:
                 self._place(one.id, pool, nears, homes, barred)
+            if (home := homes.get(one.id)) is not None:
+                nears[home].last = max(nears[home].last, written[one.id].timestamp())
         for near in nears.values():
             if near.joining:
                 membership.grow(db, clock, near.row, near.joining, quiet=near.row.state != "open")
@@ -195,11 +198,9 @@ class _Brand:
     ) -> None:
         """Let one complaint join an incident, alone or with its group, or open one with that."""
         measure, vector = self._vectors.measure, pool.vector(mention_id)
-        likeness = {
-            one: float(pool.likeness(vector[None], near.mean)[0])
-            for one, near in nears.items()
-            if near.mean is not None and near.row.origin == "likeness"
-        }
+        alike = {one: near.mean for one, near in nears.items() if near.row.origin == "likeness"}
+        means = {one: mean for one, mean in alike.items() if mean is not None}
+        likeness = {one: float(pool.likeness(vector[None], mean)[0]) for one, mean in means.items()}
         if (best := nearest(likeness, measure)) is not None:
             nears[best[0]].add(Member(mention_id, best[1]), vector)
             homes[mention_id] = best[0]
@@ -207,27 +208,20 @@ class _Brand:
         group = pool.group(mention_id, measure, barred)
         if group is None:
             return
-        which = most_in([homes.get(one) for one in group.likeness]) or _kin(group, pool, nears, measure)
+        growing = {one: Growing(mean, nears[one].number, nears[one].last) for one, mean in means.items()}
+        which = home_of(group, [homes.get(one) for one in group.likeness], growing, pool)
         members = [Member(one, score) for one, score in group.likeness.items() if one not in homes]
         if which is None:
             could_at = datetime.fromtimestamp(group.could_at, UTC)
             row = membership.open_incident(
                 self._db, self._clock, self._brand_id, "likeness", members, could_at=could_at
             )
-            nears[row.id] = _Near(row, _mean(row.centroid), row.mentions)
+            nears[row.id] = _Near(row, _mean(row.centroid), row.mentions, group.could_at)
             which = row.id
         else:
             for one in members:
                 nears[which].add(one, pool.vector(one.mention_id))
         homes |= dict.fromkeys((one.mention_id for one in members), which)
-
-
-def _kin(group: Group, pool: Pool, nears: dict[int, _Near], measure: Measure) -> int | None:
-    """The incident of which a group is more, in other words: means tell like from unlike better than texts do."""
-    alike = {one: near.mean for one, near in nears.items() if near.row.origin == "likeness"}
-    kin = {one: float(unit(mean - pool.middle) @ group.mean) for one, mean in alike.items() if mean is not None}
-    best = max(kin, key=lambda one: kin[one], default=None)
-    return best if best is not None and kin[best] >= measure.kin else None
 
 
 def _mean(centroid: bytes | None) -> Floats | None:

@@ -56,20 +56,33 @@ _ROUNDS = 3
 @dataclass(frozen=True, slots=True)
 class Measure:
     """How near counts as like, which depends on what makes the vectors: one complaint to another (`pair`), to the mean
-    of a group (`mean`), and to that of an incident that it may `join`. `tight`: the least mean likeness in a group.
-    `kin`: how near the mean of a group and that of an incident are that are about the same."""
+    of a group (`mean`), and to that of an incident that it may `join`. `tight`: the least mean likeness in a group."""
 
     pair: float
     mean: float
     join: float
     tight: float
-    kin: float
 
 
-EMBEDDED = Measure(pair=0.45, mean=0.65, join=0.65, tight=0.3, kin=0.3)
+EMBEDDED = Measure(pair=0.45, mean=0.65, join=0.65, tight=0.3)
 """For vectors of the bundled model; found with `python -m bench.purity --split tuning`."""
-WORDS = Measure(pair=0.3, mean=0.45, join=0.45, tight=0.15, kin=0.4)
+WORDS = Measure(pair=0.3, mean=0.45, join=0.45, tight=0.15)
 """For texts that are like because they share words."""
+
+
+KIN = 0.3
+KIN_WITHIN = 3 * HOUR
+"""A fault is also told of in other words: a group whose mean is so near to that of a larger incident that grew within
+this time is more of it. One fault is told once; of 24 waves of `python -m bench.purity --split tuning` it hides two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Growing:
+    """An incident that takes in what is like it: its mean so far, of how many, and when the last was written."""
+
+    mean: Floats = field(repr=False)
+    number: int
+    last: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +282,21 @@ def most_in(homes: Sequence[int | None]) -> int | None:
     inside = Counter(home for home in homes if home is not None)
     best = min(inside, key=lambda home: (-inside[home], home), default=None)
     return best if best is not None and inside[best] * 3 >= len(homes) else None
+
+
+def home_of(group: Group, homes: Sequence[int | None], growing: Mapping[int, Growing], pool: Pool) -> int | None:
+    """The incident that a group is part of: where a third of it is, by where each of its complaints belongs; or the
+    larger one that grows meanwhile and is about nearly the same."""
+    inside = most_in(homes)
+    if inside is not None:
+        return inside
+    large = {
+        one: float(unit(near.mean - pool.middle) @ group.mean)
+        for one, near in growing.items()
+        if near.number >= len(group.likeness) and near.last > group.could_at - KIN_WITHIN
+    }
+    best = max(large, key=lambda one: large[one], default=None)
+    return best if best is not None and large[best] >= KIN else None
 
 
 def _usual(like: NDArray[np.float64], every: NDArray[np.float64], start: float, end: float) -> float:

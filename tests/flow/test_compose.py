@@ -18,8 +18,8 @@ from sqlalchemy import func, select
 from core import migrations
 from core.db import Database
 from core.queue import STAGES, RqQueue
-from core.tables import Brand, Case, Heartbeat, SetAside, Verdict, Waiting
-from tests.flow.machine import Machine
+from core.tables import Brand, Case, Heartbeat, SetAside, Verdict
+from tests.flow.machine import Machine, left
 
 COMPOSE = yaml.safe_load((Path(__file__).parents[2] / "docker-compose.yml").read_text(encoding="utf-8"))
 PARTS = ("listener", "sentiment", "responder", "web")
@@ -48,15 +48,16 @@ def database(postgres_url: str) -> Iterator[Database]:
     database.close()
 
 
-def count(database: Database, table: type[Case | SetAside | Verdict | Waiting]) -> int:
+def count(database: Database, table: type[Case | SetAside | Verdict]) -> int:
     with database.read() as db:
         return db.scalar(select(func.count()).select_from(table)) or 0
 
 
 def done(database: Database) -> bool:
-    """Whether everything is judged and nothing waits; at once an error when something was set aside."""
+    """Whether everything is judged and nothing is left to do; at once an error when something was set aside."""
     assert count(database, SetAside) == 0
-    return count(database, Verdict) == len(TEXTS) and count(database, Waiting) == 0
+    with database.read() as db:
+        return count(database, Verdict) == len(TEXTS) and not left(db)
 
 
 def alive(database: Database) -> set[str]:

@@ -10,7 +10,7 @@ from sentiment.ripple.naming import UNNAMED, candidates, name_of
 from sentiment.ripple.recall import SharedWords
 from tests.sentiment.ripple.waves import CARD, OTHERS, PARCEL
 
-NEAR = Measure(pair=0.5, mean=0.6, join=0.6, tight=0.3, kin=0.4)
+NEAR = Measure(pair=0.5, mean=0.6, join=0.6, tight=0.3)
 WIDTH = 64
 
 
