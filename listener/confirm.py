@@ -4,7 +4,7 @@ a reply that was sent                it is seen on the platform: confirmed
 a reply that somebody sent by hand   the same, and now its address is known
 one of which nobody knows            it is there, and the person who decides is told
 none of ours                         somebody answered on the platform itself: the case's history says so, and a
-                                     reply that was approved before is not sent any more (responder/post.py)
+                                     reply that was approved before is not sent any more (responder/outbox/post.py)
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ what no longer says anything about anybody: that there was a mention, when, its 
 that it is never stored again. Cases that nothing is left of are closed, with an audit row that says why. An author
 of whom no mention is left is emptied too.
 
-Audit rows hold no text (responder/states.py) and are kept. That something was forgotten, and how soon, is recorded
+Audit rows hold no text (responder/desk/states.py) and are kept. That something was forgotten, and how soon, is recorded
 without saying what (tables.Forgetting).
 """
 
@@ -196,7 +196,7 @@ def _unquote_replies(db: Session, clock: Clock, said: dict[int, tuple[str, str]]
         if left != row.text:
             db.execute(update(reply).where(reply.id == row.id).values(text=left))
         if row.sending_at:
-            waiting.add(db, clock, "redact", [row.id])  # copies of it outside the database (responder/redact.py)
+            waiting.add(db, clock, "redact", [row.id])  # copies of it outside the database (responder/outbox/redact.py)
 
 
 def _unquote_notes(db: Session, said: dict[int, tuple[str, str]]) -> None:

@@ -23,7 +23,7 @@ from listener.chunks import chunks
 from listener.forget import forget_mentions
 
 STAGE = "spread"
-"""Where readings are looked at (responder/spread.py)."""
+"""Where readings are looked at (responder/spread/spread.py)."""
 
 LIKES, REPOSTS, REPLIES = 10, 1, 3
 """From so many on there is a sign that a mention may spread."""

@@ -24,7 +24,7 @@ from responder.alerts import channel as service
 from responder.alerts import rules
 from responder.alerts.channel import Sender
 from responder.alerts.digest import EVERY
-from responder.sla import WEEKDAYS
+from responder.timing.sla import WEEKDAYS
 
 LONGEST_NAME, LONGEST_VALUE = 100, 2_000
 MOST_MINUTES = 24 * 60

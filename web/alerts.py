@@ -19,7 +19,7 @@ from core.tables import Alert, AlertRule, Brand, Channel, Delivery
 from responder.alerts import deliver, digest, rules
 from responder.alerts.channel import KINDS, Message, load
 from responder.alerts.senders import sender_of
-from responder.sla import WEEKDAYS
+from responder.timing.sla import WEEKDAYS
 from web import alert_forms, current
 from web.alert_forms import ChannelForm
 from web.auth import needs

@@ -9,7 +9,8 @@ from flask.typing import ResponseReturnValue
 
 from core.errors import Forbidden
 from core.tables import User
-from responder import approving, holding, typing_in
+from responder.desk import holding, typing_in
+from responder.outbox import approving
 from web import case, current
 from web.queries import case as read
 from web.queries import desk, inbox

@@ -22,7 +22,7 @@ from sqlalchemy import exists, select, update
 
 from core.clock import Clock
 from core.tables import User
-from responder import teams
+from responder.desk import teams
 from web import current, of_brand, password
 from web.throttle import Throttle
 from web.user import SignedIn, of_session, signed_in

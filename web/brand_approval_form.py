@@ -1,4 +1,4 @@
-"""Which replies of a brand need a second person: the form for responder/second_person.py."""
+"""Which replies of a brand need a second person: the form for responder/checks/second_person.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from core.tables import Brand
-from responder.second_person import KINDS, MOST_REPLIES, SEVERITIES, Rules
+from responder.checks.second_person import KINDS, MOST_REPLIES, SEVERITIES, Rules
 from web import brand_form, current
 from web.auth import needs
 

@@ -14,9 +14,9 @@ from werkzeug.datastructures import MultiDict
 
 from core.errors import BadInput
 from core.tables import Brand
-from responder import closed_days
-from responder.clock import SEVERITIES
-from responder.sla import WEEKDAYS
+from responder.timing import closed_days
+from responder.timing.clock import SEVERITIES
+from responder.timing.sla import WEEKDAYS
 
 SPANS = ("", "2")
 """Endings of the fields of a day's spans."""

@@ -10,10 +10,10 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from core.tables import Brand
-from responder.finding import MAY_BLOCK
-from responder.prompt import LONGEST_VOICE
-from responder.situation import blocked
-from responder.writing import NEEDS_APPROVAL
+from responder.checks.finding import MAY_BLOCK
+from responder.checks.situation import blocked
+from responder.drafts.prompt import LONGEST_VOICE
+from responder.drafts.writing import NEEDS_APPROVAL
 from web import brand_form, current
 from web.auth import needs
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from core.tables import Brand, Query
-from responder.sla import WEEKDAYS
+from responder.timing.sla import WEEKDAYS
 from web import brand_clock_form, brand_form, brand_removal, current, list_form, query_form, sample_brand
 from web.auth import needs
 

@@ -20,9 +20,13 @@ from core import audit
 from core.errors import BadInput, Forbidden, Stale
 from core.tables import Audit, Case, Draft
 from listener.source import Replier, kinds, load_replier
-from responder import approving, cases, guard, known_issues, playbook, typing_in
-from responder.guard import Finding
-from responder.repliers import addressed, as_whom
+from responder.checks import guard
+from responder.checks.guard import Finding
+from responder.desk import cases, typing_in
+from responder.drafts import playbook
+from responder.incidents import known_issues
+from responder.outbox import approving
+from responder.outbox.repliers import addressed, as_whom
 from web import case_actions, current, inbox, reasons
 from web.case_actions import DISMISSALS, UNDO
 from web.queries import case as read

@@ -14,7 +14,8 @@ from core.clock import Clock
 from core.errors import BadInput
 from core.runtime import Runtime
 from core.tables import Brand, Case
-from responder import approving, cases, holding
+from responder.desk import cases, holding
+from responder.outbox import approving
 from sentiment import relevance
 from web import current, words
 
@@ -50,7 +51,7 @@ class Asked:
 
     @property
     def who(self) -> tuple[Session, Clock, int, int, int]:
-        """What every verb of responder/cases.py begins with."""
+        """What every verb of responder/desk/cases.py begins with."""
         return self.db, self.runtime.clock, self.case_id, self.version, self.user_id
 
 

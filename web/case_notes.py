@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from core.errors import BadInput, Forbidden
 from core.tables import Case, CaseTag, Note, User
-from responder import notes
+from responder.desk import notes
 from web import current, inbox
 
 pages = Blueprint("case_notes", __name__, url_prefix="/cases")

@@ -10,8 +10,8 @@ from flask.typing import ResponseReturnValue
 
 from core.errors import BadInput, Forbidden, Stale
 from core.tables import Case, Team
-from responder import handing_out, teams
-from responder.states import OPEN_STATES
+from responder.desk import handing_out, teams
+from responder.desk.states import OPEN_STATES
 from web import current, inbox
 from web.auth import needs
 

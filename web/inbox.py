@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from core.tables import Brand, Case, Source, Team, TeamMember
 from core.types import SENTIMENTS, UNSUPPORTED
-from responder import notes
+from responder.desk import notes
 from web import current
 from web.queries import facets, inbox, unlikely
 from web.queries.inbox import GROUPS, Wanted

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from core.clock import Clock
 from core.errors import BadInput
-from responder import incidents
+from responder.incidents import incidents
 from web import words
 
 _MORNING = time(9)
@@ -36,7 +36,7 @@ class Asked:
 
     @property
     def who(self) -> tuple[Session, Clock, int, int, int]:
-        """What every verb of responder/incidents.py begins with."""
+        """What every verb of responder/incidents/incidents.py begins with."""
         return self.db, self.clock, self.incident_id, self.version, self.user_id
 
 

@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 from core import alerts, roles
 from core.errors import BadInput, Forbidden, Stale
 from core.tables import Case, Incident, User
-from responder import after_action, guard, holding_reply, incident_cases, incidents
-from responder.holding_reply import Done
-from responder.incident_moves import VERBS
+from responder.checks import guard
+from responder.incidents import after_action, holding_reply, incident_cases, incidents
+from responder.incidents.holding_reply import Done
+from responder.incidents.incident_moves import VERBS
 from web import current, incident_curve
 from web.incident_actions import ACTIONS, Asked
 from web.queries import inbox

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from core.errors import BadInput
 from core.tables import Brand, Case, KnownIssue
 from listener.query import QuerySyntaxError
-from responder import known_issues
+from responder.incidents import known_issues
 from web import brand_form, current, posts
 from web.queries import inbox
 

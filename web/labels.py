@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from core import audit, waiting
 from core.errors import BadInput
 from core.tables import Brand, Correction, Match, Verdict
-from responder.judged_again import look_again
+from responder.desk.judged_again import look_again
 from sentiment import corrections
 from sentiment.labels import HEADS, said, worded
 from web import current

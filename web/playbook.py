@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import BadInput
 from core.tables import Brand, PlaybookEntry
-from responder import guard, playbook
+from responder.checks import guard
+from responder.drafts import playbook
 from web import brand_form, current
 
 pages = Blueprint("playbook", __name__, url_prefix="/playbook")

@@ -24,7 +24,7 @@ from core.types import Access
 from listener import source
 from listener.prices import PRICES
 from listener.source import Context, Field
-from responder.permission import refresh_open
+from responder.checks.permission import refresh_open
 
 LONGEST_NAME = 100
 MOST_DOLLARS = 1_000_000

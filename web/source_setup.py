@@ -15,7 +15,7 @@ from core.types import Access
 from listener.settings import renew, whole
 from listener.source import Source as Kind
 from listener.source import kinds, load
-from responder.permission import refresh_open
+from responder.checks.permission import refresh_open
 from web import connection, current, source_form
 from web.auth import needs
 from web.connection import Answer

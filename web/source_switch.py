@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from core.settings import Settings
 from core.tables import Source
-from responder.permission import refresh_open
+from responder.checks.permission import refresh_open
 
 
 def switch_off(db: Session, process: Settings, row: Source) -> None:

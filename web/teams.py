@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from core import audit
 from core.roles import holds
 from core.tables import Brand, Case, Team, TeamMember, User
-from responder import teams as rules
-from responder.states import OPEN_STATES
+from responder.desk import teams as rules
+from responder.desk.states import OPEN_STATES
 from web import brand_form, current, query_form
 from web.auth import needs
 

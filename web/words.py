@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from core.types import UNSUPPORTED
 from listener import source
-from responder.states import TRANSITIONS
+from responder.desk.states import TRANSITIONS
 
 STATES = {
     "new": "New",

@@ -7,8 +7,8 @@ from flask.typing import ResponseReturnValue
 
 from core.errors import Forbidden
 from core.tables import Case
-from responder import writing
-from responder.writer import WriterFailed, load
+from responder.drafts import writing
+from responder.drafts.writer import WriterFailed, load
 from web import current, inbox
 
 pages = Blueprint("writing", __name__, url_prefix="/cases")

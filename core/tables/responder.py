@@ -16,8 +16,8 @@ from core.tables.web import User
 class Case(Row):
     """A mention (with its thread) that a person should look at.
 
-    `state` changes only in responder/cases.py, by an update conditional on `version`. `priority` is 0..100,
-    `reasons` say why in words, `facts` hold what they were found from (responder/triage.py). `permission` is api,
+    `state` changes only in responder/desk/cases.py, by an update conditional on `version`. `priority` is 0..100,
+    `reasons` say why in words, `facts` hold what they were found from (responder/desk/triage.py). `permission` is api,
     hand or no, with its reason. `due_at`: first reply is due. `author_id` and `thread` (platform and first item of
     the thread) are the mention's: by them later mentions find the case.
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from core.tables import Brand, Case, HourCount, Incident, Mention, Topic, WordCount
 from responder.alerts.chart import Drawing, Line, Mark
-from responder.clock import DONE
+from responder.timing.clock import DONE
 
 if TYPE_CHECKING:
     from responder.alerts.digest import Period

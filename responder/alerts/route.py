@@ -6,7 +6,7 @@ one to the channel that it is escalated to, due when nobody has taken it for so 
 brought up to date where that can be done, and new lines of an incident's timeline go below it.
 
 Of incidents, and of channels that nothing can be sent to, the pages themselves tell who looks after the brand
-(responder/notifications.py), with or without any rule.
+(responder/desk/notifications.py), with or without any rule.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from core.runtime import Runtime
 from core.tables import Alert, AlertRule, Brand, Channel, Delivery, IncidentEvent, User
 from responder.alerts import rules
 from responder.alerts.channel import HEARD
-from responder.notifications import tell_of_alert
+from responder.desk.notifications import tell_of_alert
 
 STAGE = "alert"
 BATCH = 50

@@ -18,7 +18,7 @@ from typing import Any
 from core.alerts import SEVERITIES
 from core.errors import BadInput
 from core.tables import Alert, AlertRule, Brand
-from responder.sla import WEEKDAYS, OpenHours
+from responder.timing.sla import WEEKDAYS, OpenHours
 
 HEARD = {"incident": "incidents", "spread": "posts that take off", "breach": "late replies"}
 HEARD |= {"source": "sources and channels that need a person", "digest": "digests"}

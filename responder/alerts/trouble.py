@@ -9,7 +9,7 @@ from core import alerts
 from core.clock import Clock
 from core.roles import holds
 from core.tables import Channel, Delivery, User
-from responder.notifications import tell_of_alert
+from responder.desk.notifications import tell_of_alert
 
 
 def pause(db: Session, clock: Clock, channel: Channel, reason: str) -> None:

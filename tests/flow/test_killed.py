@@ -23,7 +23,7 @@ from sqlalchemy import Select, func, select, update
 from core.clock import SystemClock
 from core.db import Database
 from core.tables import Brand, Case, Match, Mention, Reply, SetAside, Source, User, Verdict, Waiting
-from responder import cases
+from responder.desk import cases
 from tests.flow.machine import Machine, left
 
 pytestmark = pytest.mark.timeout(900)

@@ -19,7 +19,7 @@ from core.clock import SystemClock
 from core.db import Database
 from core.tables import Brand, Case, CaseMention, Mention, Query, Reply, SetAside, Source, User, Verdict
 from listener import query
-from responder import cases
+from responder.desk import cases
 from tests.flow import recorded
 from tests.flow.machine import DISTRIBUTED, EMBEDDED, Machine, left
 

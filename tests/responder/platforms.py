@@ -12,8 +12,8 @@ from core.runtime import Runtime
 from core.tables import Audit, Reply, Switch
 from core.types import Outgoing, Receipt
 from listener.source import Context, Replier
-from responder import cases
-from responder.post import Claim, Repliers, post_replies
+from responder.desk import cases
+from responder.outbox.post import Claim, Repliers, post_replies
 from tests.responder.stories import add_case, add_user, case
 
 Script = Callable[["FakePlatform", Outgoing], Receipt]

@@ -13,8 +13,8 @@ from core import waiting
 from core.runtime import Runtime
 from core.tables import Author, Brand, Case, CaseMention, Match, Mention, OwnAccount, Source, User, Verdict
 from core.types import Draft
-from responder.draft import Answers, Occasion
-from responder.open_case import open_cases
+from responder.desk.open_case import open_cases
+from responder.drafts.draft import Answers, Occasion
 
 _numbers = itertools.count(1)
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from responder import after_action
-from responder.after_action import Facts, OfCase
+from responder.incidents import after_action
+from responder.incidents.after_action import Facts, OfCase
 
 BEGAN = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

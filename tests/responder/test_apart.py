@@ -10,7 +10,7 @@ from sqlalchemy import select
 from core import waiting
 from core.runtime import Runtime
 from core.tables import Case, CaseMention, Relevance
-from responder.open_case import open_cases
+from responder.desk.open_case import open_cases
 from sentiment import relevance
 from sentiment.relevance import UNLIKELY, Filters
 from tests.responder.stories import PRAISE, NoDrafts, add_brand, hear

@@ -11,7 +11,8 @@ from core.clock import HeldClock
 from core.errors import BadInput, Forbidden
 from core.runtime import Runtime
 from core.tables import Audit, Brand, Draft, Membership, Notification, Reply
-from responder import approving, cases
+from responder.desk import cases
+from responder.outbox import approving
 from tests.responder.stories import add_case, add_user, case
 
 

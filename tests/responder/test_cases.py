@@ -16,9 +16,10 @@ from core.errors import BadInput
 from core.runtime import Runtime
 from core.tables import Audit, Case, Draft, Mention, Reply, Switch
 from listener import forget
-from responder import approving, cases, holding
-from responder.cases import LABELS, OPEN_STATES, STATES, TRANSITIONS, UNDO, Forbidden, Stale
-from responder.states import Change, move, move_all
+from responder.desk import cases, holding
+from responder.desk.cases import LABELS, OPEN_STATES, STATES, TRANSITIONS, UNDO, Forbidden, Stale
+from responder.desk.states import Change, move, move_all
+from responder.outbox import approving
 from tests.responder.stories import add_case, add_user, case, look
 
 Verb = Callable[[Session, HeldClock, int, int, int], object]

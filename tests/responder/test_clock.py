@@ -13,9 +13,9 @@ from core import waiting
 from core.clock import HeldClock
 from core.runtime import Runtime
 from core.tables import Brand, Case, Membership, Notification, Team, TeamMember, User
-from responder import cases
-from responder import clock as case_clock
-from responder.clock import Times
+from responder.desk import cases
+from responder.timing import clock as case_clock
+from responder.timing.clock import Times
 from tests.responder.stories import PRAISE, add_brand, add_case, add_user, all_cases, case, hear, look
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -14,7 +14,7 @@ from core.runtime import Runtime
 from core.tables import Audit, Case, Correction, Mention, Verdict
 from core.types import Verdict as Reading
 from listener.forget import forget_mentions
-from responder.judged_again import look_again
+from responder.desk.judged_again import look_again
 from sentiment import corrections
 from sentiment.judge import judge_batch
 from tests.responder.stories import CHATTER, add_brand, add_case, add_user, case, hear, look

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from core.types import UNSUPPORTED, Author, Draft
-from responder.draft import Answers, Entry, Occasion, OwnDrafter, addressed
-from responder.likeness import Floats
-from responder.nearest import NEW_AT_ONCE
-from responder.past import PastReply
-from responder.playbook import placeholders
+from responder.drafts.draft import Answers, Entry, Occasion, OwnDrafter, addressed
+from responder.drafts.likeness import Floats
+from responder.drafts.nearest import NEW_AT_ONCE
+from responder.drafts.past import PastReply
+from responder.drafts.playbook import placeholders
 
 LATE = Entry(
     1,

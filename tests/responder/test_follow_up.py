@@ -14,9 +14,11 @@ from core.clock import HeldClock
 from core.runtime import Runtime
 from core.tables import Audit, Case, Draft, PlaybookEntry, Reply
 from core.types import Author
-from responder import cases, follow_up, playbook
-from responder.draft import Answers, Entry, Occasion, OwnDrafter
-from responder.outcome import Mood, compare
+from responder.desk import cases
+from responder.desk.outcome import Mood, compare
+from responder.drafts import playbook
+from responder.drafts.draft import Answers, Entry, Occasion, OwnDrafter
+from responder.timing import follow_up
 from tests.responder.stories import CHATTER, COMPLAINT, PRAISE, UNREAD, add_brand, add_user, all_cases, case, hear, look
 
 DAY = 86_400

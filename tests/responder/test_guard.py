@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from responder import guard
-from responder.finding import ALWAYS, MAY_BLOCK, Kind, Situation
-from responder.names import folded
+from responder.checks import guard
+from responder.checks.finding import ALWAYS, MAY_BLOCK, Kind, Situation
+from responder.checks.names import folded
 
 CARD, IBAN = "4111 1111 1111 1111", "DE89 3704 0044 0532 0130 00"
 

@@ -11,8 +11,8 @@ from core.clock import HeldClock
 from core.errors import BadInput, Forbidden, Stale
 from core.runtime import Runtime
 from core.tables import Audit, Draft, Notification
-from responder import cases, holding, typing_in
-from responder.holding import LEASE, PLAIN_LEASE
+from responder.desk import cases, holding, typing_in
+from responder.desk.holding import LEASE, PLAIN_LEASE
 from tests.responder.stories import add_case, add_user, case
 
 

@@ -11,8 +11,10 @@ from core.clock import HeldClock
 from core.errors import Forbidden, Stale
 from core.runtime import Runtime
 from core.tables import Case, Incident, Reply
-from responder import cases, holding_reply, incidents, playbook, typing_in
-from responder.holding_reply import Done, ForCase
+from responder.desk import cases, typing_in
+from responder.drafts import playbook
+from responder.incidents import holding_reply, incidents
+from responder.incidents.holding_reply import Done, ForCase
 from tests.responder.ripples import add_cases, add_incident, incident
 from tests.responder.stories import add_brand, add_user, case
 

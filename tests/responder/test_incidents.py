@@ -14,8 +14,9 @@ from core.clock import HeldClock
 from core.errors import BadInput, Forbidden, Stale
 from core.runtime import Runtime
 from core.tables import Alert, Audit, Case, Draft, Incident, IncidentMention, KnownIssue, Waiting
-from responder import cases, incident_cases, incidents, known_issues
-from responder.approving import say_of
+from responder.desk import cases
+from responder.incidents import incident_cases, incidents, known_issues
+from responder.outbox.approving import say_of
 from tests.responder.ripples import add_cases, add_incident, homes, incident, lines
 from tests.responder.stories import add_brand, add_case, add_user, case
 

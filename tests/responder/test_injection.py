@@ -18,9 +18,9 @@ import pytest
 from core.runtime import Runtime
 from core.settings import Settings
 from core.tables import Author, Brand, Case, Draft, Mention, PlaybookEntry, Reply
-from responder import writing
-from responder.prompt import INSTRUCTIONS
-from responder.writer import WriterFailed, load
+from responder.drafts import writing
+from responder.drafts.prompt import INSTRUCTIONS
+from responder.drafts.writer import WriterFailed, load
 from tests.loopback import Answer, Asked, Server, http
 from tests.responder.stories import add_case, add_user
 

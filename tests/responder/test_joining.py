@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from core.clock import HeldClock
 from core.runtime import Runtime
 from core.tables import Case, CaseMention, Reply
-from responder import cases
+from responder.desk import cases
 from tests.responder.stories import (
     CHATTER,
     PRAISE,

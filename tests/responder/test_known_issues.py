@@ -12,7 +12,9 @@ from core.errors import BadInput
 from core.runtime import Runtime
 from core.tables import Audit, Case, Copy, Draft, KnownIssue
 from listener.query import QuerySyntaxError
-from responder import cases, known_issues, playbook
+from responder.desk import cases
+from responder.drafts import playbook
+from responder.incidents import known_issues
 from tests.responder.stories import add_brand, add_case, add_user, case
 
 

@@ -18,10 +18,10 @@ from core.setaside import try_again
 from core.tables import Audit, Case, CaseTag, Match, Mention, PlaybookEntry, SetAside, Team, Verdict
 from core.types import Draft
 from listener.forget import forget_mentions
-from responder.draft import Answers, Occasion, OwnDrafter
-from responder.notice import read
-from responder.open_case import open_cases, work
-from responder.triage import URGENT
+from responder.desk.notice import read
+from responder.desk.open_case import open_cases, work
+from responder.desk.triage import URGENT
+from responder.drafts.draft import Answers, Occasion, OwnDrafter
 from tests.responder.stories import (
     CHATTER,
     COMPLAINT,

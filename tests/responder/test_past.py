@@ -10,9 +10,9 @@ from sqlalchemy import select
 from core.runtime import Runtime
 from core.tables import Author, Brand, Case, CaseMention, Draft, Reply
 from listener.forget import forget_mentions
-from responder.draft import OwnDrafter
-from responder.open_case import open_cases
-from responder.past import PastReplies, PastReply, templated
+from responder.desk.open_case import open_cases
+from responder.drafts.draft import OwnDrafter
+from responder.drafts.past import PastReplies, PastReply, templated
 from tests.responder.stories import add_brand, add_case, add_user, hear
 
 

@@ -16,8 +16,8 @@ from core.types import Author as Writer
 from core.types import Mention as Heard
 from core.types import Permission
 from listener.source import Asking, DecidesReplies, kinds, load, load_replier
-from responder.permission import permission_of, refresh_open, wants_to_be_left_alone
-from responder.repliers import Repliers, addressed, unaddressed
+from responder.checks.permission import permission_of, refresh_open, wants_to_be_left_alone
+from responder.outbox.repliers import Repliers, addressed, unaddressed
 from tests.listener.emulators import x, youtube
 from tests.responder.platforms import FakePlatform, approved, kept, post, state
 from tests.responder.stories import add_brand, add_case, all_cases, case, hear, look

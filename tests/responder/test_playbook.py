@@ -12,7 +12,7 @@ from sqlalchemy import select
 from core.errors import BadInput
 from core.runtime import Runtime
 from core.tables import Brand, PlaybookEntry
-from responder.playbook import fill, placeholders, restore, save, unknown, versions
+from responder.drafts.playbook import fill, placeholders, restore, save, unknown, versions
 
 
 def test_what_is_known_is_filled_in_and_the_rest_named_once() -> None:

@@ -19,8 +19,8 @@ from core.tables import Audit, Case, Mention, Reply
 from core.types import Outgoing, Receipt
 from listener.forget import forget_mentions
 from listener.source import Replier
-from responder import cases
-from responder.post import MOST_ATTEMPTS, PATIENCE, Claim, post_replies, work
+from responder.desk import cases
+from responder.outbox.post import MOST_ATTEMPTS, PATIENCE, Claim, post_replies, work
 from tests.responder.platforms import (
     FakePlatform,
     approved,

@@ -19,8 +19,8 @@ from core.runtime import Runtime
 from core.tables import Case, Reply
 from core.types import Outgoing, Receipt
 from listener.source import Replier
-from responder import cases
-from responder.post import LEASE, LOOK_AGAIN, Claim, post_replies
+from responder.desk import cases
+from responder.outbox.post import LEASE, LOOK_AGAIN, Claim, post_replies
 from tests.responder.platforms import (
     Died,
     FakePlatform,

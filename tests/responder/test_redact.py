@@ -22,8 +22,8 @@ from listener.collect import collect
 from listener.matching import BrandMatcher
 from listener.source import Context
 from listener.sources.files import FilesReplier
-from responder import cases
-from responder.redact import work
+from responder.desk import cases
+from responder.outbox.redact import work
 from tests.responder.stories import add_brand, add_user, hear, look
 
 

@@ -16,8 +16,8 @@ from core.secrets import unseal
 from core.settings import Settings
 from core.tables import Mention, Reply, Source, Spending
 from listener.source import Context, Replier, kinds, load_replier
-from responder.post import Claim, post_replies
-from responder.repliers import Repliers
+from responder.outbox.post import Claim, post_replies
+from responder.outbox.repliers import Repliers
 from tests.responder.places import FAULTS, KINDS, Place, place
 
 

@@ -27,7 +27,7 @@ from core.settings import Settings
 from core.tables import Case, Reply
 from core.types import Outgoing, Receipt
 from listener.source import Replier
-from responder.post import LEASE, Claim, Repliers, post_replies
+from responder.outbox.post import LEASE, Claim, Repliers, post_replies
 from tests.conftest import NudgeList
 from tests.responder import places
 from tests.responder.places import KINDS, Place, place
@@ -173,7 +173,7 @@ def test_silence_after_the_write_is_no_failure(settings: Settings, clock: HeldCl
 WORKER = """
     from core.runtime import build
     from core.settings import load
-    from responder.post import work
+    from responder.outbox.post import work
     work(build(load()))
 """
 

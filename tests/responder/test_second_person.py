@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from responder.second_person import Rules, Written, must_propose, reasons
+from responder.checks.second_person import Rules, Written, must_propose, reasons
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from core.runtime import Runtime
 from core.tables import Brand, Case, Draft, Verdict
-from responder import guard
-from responder.situation import situation_of
+from responder.checks import guard
+from responder.checks.situation import situation_of
 from tests.responder.stories import COMPLAINT, UNREAD, add_brand, add_case, add_user, hear, look
 from tests.responder.test_past import send
 

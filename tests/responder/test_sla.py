@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import BadInput
-from responder import closed_days
-from responder.sla import WEEKDAYS, OpenHours
+from responder.timing import closed_days
+from responder.timing.sla import WEEKDAYS, OpenHours
 
 OFFICE = {day: ["09:00", "17:00"] for day in ("mon", "tue", "wed", "thu", "fri")}
 NIGHTS = {day: ["22:00", "06:00"] for day in WEEKDAYS}

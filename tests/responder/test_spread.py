@@ -17,10 +17,10 @@ from core.types import Page, Recount
 from listener import budget
 from listener.collect import collect
 from listener.matching import BrandMatcher
-from responder import spread
-from responder.followed import MOST_QUIET
-from responder.following import LADDER, QUIET
-from responder.recounters import Recounters
+from responder.spread import spread
+from responder.spread.followed import MOST_QUIET
+from responder.spread.following import LADDER, QUIET
+from responder.spread.recounters import Recounters
 from sentiment.ripple import incidents
 from tests.listener.emulators import mastodon
 from tests.loopback import Answer

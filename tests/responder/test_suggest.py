@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import BadInput
-from responder.likeness import Floats, SharedWords
-from responder.suggest import BATCH, suggest_lines
+from responder.drafts.likeness import Floats, SharedWords
+from responder.drafts.suggest import BATCH, suggest_lines
 
 REPLIES = {"late": "Sorry that your parcel is late.", "app": "The app should not crash.", "thanks": "Thanks a lot!"}
 

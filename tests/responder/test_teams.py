@@ -17,7 +17,7 @@ from core.errors import BadInput, Forbidden, Stale
 from core.roles import EVERYTHING, Rights
 from core.runtime import Runtime
 from core.tables import NO_ROLE, Audit, Brand, Case, CaseTag, Note, Notification, Team, TeamMember, User
-from responder import cases, handing_out, notes, teams
+from responder.desk import cases, handing_out, notes, teams
 from tests.responder import stories
 from tests.web.stories import add_brand, add_case, add_user, case_of
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from responder.triage import CALM, REACH, TAKING_OFF, URGENT, Facts, priority
+from responder.desk.triage import CALM, REACH, TAKING_OFF, URGENT, Facts, priority
 
 _counts = st.integers(0, 10**8)
 _shares = st.floats(0, 1)

@@ -9,7 +9,7 @@ from core.clock import HeldClock
 from core.errors import Forbidden, Stale
 from core.runtime import Runtime
 from core.tables import Audit, Draft
-from responder import cases, typing_in
+from responder.desk import cases, typing_in
 from tests.responder.stories import add_case, add_user, case
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from core.settings import Settings
-from responder.prompt import Message
-from responder.writer import EndpointWriter, LocalWriter, WriterFailed, load
+from responder.drafts.prompt import Message
+from responder.drafts.writer import EndpointWriter, LocalWriter, WriterFailed, load
 from tests.loopback import Answer, Asked, Server, http
 
 CHAT: list[Message] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": '{"post": "hi"}'}]

@@ -13,9 +13,9 @@ from core.errors import Forbidden
 from core.runtime import Runtime
 from core.settings import Settings
 from core.tables import Brand, Case, Draft, Mention, PlaybookEntry
-from responder import writing
-from responder.prompt import Message, cleaned
-from responder.writer import WriterFailed
+from responder.drafts import writing
+from responder.drafts.prompt import Message, cleaned
+from responder.drafts.writer import WriterFailed
 from tests.responder.stories import COMPLAINT, add_case, add_user
 
 SETTINGS = Settings(writer_url="http://127.0.0.1:1/v1", writer_model="small")

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from core.runtime import Runtime
 from core.tables import Audit, Brand, Draft, Reply
-from responder.holding import LEASE, PLAIN_LEASE
+from responder.desk.holding import LEASE, PLAIN_LEASE
 from tests.web.stories import add_brand, add_case, case_of
 from tests.web.visitor import Visitor, words
 from web.app import create_app

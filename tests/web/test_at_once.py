@@ -16,8 +16,8 @@ from core import audit
 from core.clock import HeldClock
 from core.runtime import Runtime
 from core.tables import Audit, Case, Draft, Notification, Reply, User
-from responder import post
-from responder.cases import UNDO
+from responder.desk.cases import UNDO
+from responder.outbox import post
 from tests.web.serving import serving
 from tests.web.stories import add_case, add_user
 from tests.web.visitor import Visitor

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from core.clock import HeldClock
 from core.runtime import Runtime
 from core.tables import Case, Draft, Forgetting, Gap, Reply, User
-from responder import post
+from responder.outbox import post
 from tests.browser import browser as running_browser
 from tests.loopback import Answer, Asked, http
 from tests.web.serving import serving

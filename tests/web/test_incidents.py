@@ -12,7 +12,7 @@ from sqlalchemy import select
 from core.clock import HeldClock
 from core.runtime import Runtime
 from core.tables import Case, Incident, KnownIssue
-from responder import cases
+from responder.desk import cases
 from tests.responder.ripples import add_cases, add_incident, homes, incident, lines
 from tests.responder.stories import add_case, add_user, case
 from tests.web.visitor import Visitor, words

@@ -16,7 +16,7 @@ from core.roles import EVERYTHING, Rights
 from core.runtime import Runtime
 from core.tables import NO_ROLE, Author, Brand, CaseMention, Match, Mention, Note, PlaybookEntry, Reply
 from listener.forget import forget_mentions
-from responder import notes
+from responder.desk import notes
 from tests.web.stories import add_case, add_user
 from tests.web.visitor import Visitor, words
 from web.queries.search import Asked, Found, search, terms_of

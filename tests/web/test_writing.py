@@ -11,7 +11,7 @@ from sqlalchemy import select
 from core.runtime import Runtime
 from core.settings import Settings
 from core.tables import Audit, Brand, Draft, PlaybookEntry, Reply
-from responder.finding import MAY_BLOCK
+from responder.checks.finding import MAY_BLOCK
 from tests.loopback import Answer, Asked, Server, http
 from tests.web.stories import add_case
 from tests.web.visitor import Visitor, words

@@ -8,7 +8,7 @@ import click
 
 from core import settings
 from listener.match import match_lines
-from responder.suggest import suggest_lines
+from responder.drafts.suggest import suggest_lines
 from sentiment import classifier
 from sentiment.brand_models import as_taught
 from sentiment.classify import classify_lines

@@ -16,8 +16,8 @@ from pydantic_settings import DotEnvSettingsSource
 
 from core.log import redact
 from core.settings import SECRETS, Settings
-from responder import writer as writing
-from responder.writer import EndpointWriter, WriterFailed
+from responder.drafts import writer as writing
+from responder.drafts.writer import EndpointWriter, WriterFailed
 from sentiment import classifier
 from web.doctor.finding import Finding, fail, ok, warn
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Text, and_, case, cast, extract, func, lit
 from sqlalchemy.orm import Session
 
 from core.tables import Brand, Case
-from responder.sla import OpenHours
+from responder.timing.sla import OpenHours
 from sentiment.accuracy import Share
 from web.period import DAY, Period
 

@@ -9,7 +9,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from core.tables import Audit, Case, CaseMention, Copy, Draft, Mention, Reply, User, Verdict
-from responder.states import TRANSITIONS
+from responder.desk.states import TRANSITIONS
 from web.queries.seen import of_brand
 from web.words import MOST_COUNTED
 

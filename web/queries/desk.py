@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from core.roles import Rights
 from core.tables import Case, Draft, Reply, User
-from responder.states import held_by
+from responder.desk.states import held_by
 
 _MOST = 500
 _TYPED = 10

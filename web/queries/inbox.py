@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, aliased
 from core.roles import Rights
 from core.tables import Author, Brand, Case, CaseTag, Mention, Notification, User, Verdict
 from core.tables.row import UtcDateTime
-from responder import incident_cases
+from responder.incidents import incident_cases
 
 PAGE = 50
 WINDOW = 2_000

@@ -22,9 +22,9 @@ from core.tables import (
     Spread,
     User,
 )
-from responder import incident_cases
-from responder.after_action import Facts, OfCase
-from responder.states import ANSWERED_STATES, OPEN_STATES
+from responder.desk.states import ANSWERED_STATES, OPEN_STATES
+from responder.incidents import incident_cases
+from responder.incidents.after_action import Facts, OfCase
 
 SHOWN = 100
 """Incidents of a list, lines of a timeline, and cases and mentions of one, at most."""

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.tables import Case, CaseMention, Mention, Reading, Spread
-from responder.taking_off import outlook
+from responder.spread.taking_off import outlook
 from sentiment.ripple.spread import Spread as Outlook
 
 WIDTH, HEIGHT = 320, 96

@@ -1,9 +1,9 @@
 """What people do to an incident from Slack: press a button, or write in the thread under its message.
 
 Each is done by the user of ours who is connected with the person there, with that user's rights for the brand, through
-the same verbs as the page's (responder/incidents.py). A button carries nothing but the incident and the version that
-its message showed; everything else is looked up anew. Nothing that is typed in Slack leaves this house: a line in a
-thread becomes a line on the incident's timeline, for colleagues.
+the same verbs as the page's (responder/incidents/incidents.py). A button carries nothing but the incident and the
+version that its message showed; everything else is looked up anew. Nothing that is typed in Slack leaves this house: a
+line in a thread becomes a line on the incident's timeline, for colleagues.
 
 The incident must have been told of in one of `channels`, the ones whose secret vouches for the request: who holds the
 secret of one brand's app cannot touch another brand's incidents with it.
@@ -26,10 +26,10 @@ from core.mask import mask
 from core.roles import rights_of
 from core.settings import Settings
 from core.tables import Alert, Brand, Delivery, Incident, IncidentEvent, User
-from responder import incidents
 from responder.alerts.channel import HEARD
 from responder.alerts.slack import people
 from responder.alerts.slack.people import Person
+from responder.incidents import incidents
 
 SNOOZE = timedelta(hours=1)
 

@@ -13,7 +13,7 @@ from core.clock import HeldClock
 from core.runtime import Runtime
 from core.tables import AlertRule, Brand, IncidentEvent, Notification
 from responder.alerts import rules
-from responder.sla import WEEKDAYS
+from responder.timing.sla import WEEKDAYS
 from tests.responder.alerts.places import (
     Service,
     add_channel,

@@ -9,8 +9,8 @@ from core.runtime import Runtime
 from core.tables import Alert, Case, Source
 from listener import troubles
 from listener.step import pause, wait
-from responder.cases import answer_by_hand, claim
-from responder.clock import give_alarms
+from responder.desk.cases import answer_by_hand, claim
+from responder.timing.clock import give_alarms
 from tests.responder.stories import add_case, add_user
 
 

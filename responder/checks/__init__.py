@@ -1,0 +1,1 @@
+"""Checks: whether we may answer at all, and what a reply must not say."""

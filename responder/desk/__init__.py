@@ -1,0 +1,1 @@
+"""The desk: judged mentions become cases, each somebody's own, held while it is answered."""

@@ -1,0 +1,1 @@
+"""Incidents: many cases, one fault; who has it, what is told outside, and what is learned of it."""

@@ -1,0 +1,1 @@
+"""The outbox: approved replies, each sent at most once."""
