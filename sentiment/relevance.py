@@ -7,7 +7,7 @@ long as that is too little, its other cases.
 
 It is careful: its scores are shifted so that nothing known to be about the brand would have been called unlikely by a
 filter that had not seen it (cross-validation). What is unlikely opens no case by itself, but is kept where a person
-sees it and brings it back with one click (responder/desk/open_case.py, web/unlikely.py).
+sees it and brings it back with one click (responder/desk/open_case.py, web/desk/unlikely.py).
 """
 
 from __future__ import annotations

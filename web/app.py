@@ -6,46 +6,37 @@ from flask import Flask
 
 from core import secrets
 from core.runtime import Runtime
-from web import (
-    accuracy,
-    alerts,
+from web import auth, current, health, security, sending, shell
+from web.desk import (
     answering,
-    auth,
     author,
     black_hole,
-    brand_approval_form,
-    brand_reply_form,
-    brands,
     case,
     case_notes,
     case_team,
-    coverage,
-    current,
-    deletions,
-    glossary,
-    guide,
-    health,
-    hooks,
     inbox,
     incidents,
     known_issues,
     labels,
     notifications,
-    people,
-    playbook,
     search,
-    security,
-    sending,
-    setup,
-    shell,
-    slack,
-    source_setup,
-    sources,
-    teams,
-    topics,
-    trends,
     unlikely,
     writing,
+)
+from web.insight import accuracy, topics, trends
+from web.listening import coverage, deletions, hooks, source_setup, sources
+from web.managing import (
+    alerts,
+    brand_approval_form,
+    brand_reply_form,
+    brands,
+    glossary,
+    guide,
+    people,
+    playbook,
+    setup,
+    slack,
+    teams,
 )
 
 _LARGEST_FORM = 1_000_000

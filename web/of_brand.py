@@ -61,7 +61,7 @@ OF_NO_BRAND = {
     "mention_id": "always beside the brand",
     "set_aside_id": "admins of all brands only",
     "author_id": "web/queries/author.py shows of an author what is of the brands that one may see",
-    "user_id": "people are of no brand; web/people.py says who may change what of them",
+    "user_id": "people are of no brand; web/managing/people.py says who may change what of them",
 }
 
 

@@ -13,8 +13,9 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from web import current, posts, words
+from web import current, words
 from web.auth import public
+from web.desk import posts
 from web.queries import alarms
 
 pages = Blueprint("shell", __name__)

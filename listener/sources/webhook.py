@@ -1,5 +1,6 @@
-"""Webhook: whatever else can send a signed POST. Items come to web/hooks.py, which stores them before it answers; here
-is what sender and receiver agree on.
+"""Webhook: whatever else can send a signed POST; here is what sender and receiver agree on.
+
+Items come to web/listening/hooks.py, which stores them before it answers.
 
 A request carries the seconds since 1970 and HMAC-SHA-256 of those, a dot and the raw body, made with a secret that both
 know:

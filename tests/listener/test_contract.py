@@ -33,7 +33,8 @@ CLOSED = "127.0.0.1:9"
 class SetUp:
     """How a source is reached: its settings and the process's, when its recorded answers were new, and words in them.
 
-    `lost` are settings with which its host is not there. `pushed`: it is not asked, but posted to (web/hooks.py).
+    `lost` are settings with which its host is not there. `pushed`: it is not asked, but posted
+    to (web/listening/hooks.py).
     """
 
     settings: Callable[[World, Path], Mapping[str, object]]

@@ -23,7 +23,7 @@ from tests.web.serving import serving
 from tests.web.stories import add_case, add_source, add_user, case_of
 from tests.web.visitor import Visitor
 from web.app import create_app
-from web.setup import first_link
+from web.managing.setup import first_link
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 

@@ -13,7 +13,7 @@ from core.errors import BadInput, GiveUp, RetryLater
 from core.runtime import Runtime
 from core.types import Access, Author, Mention, Page, Permission, Rejected
 from listener.source import Context, Field
-from web import connection
+from web.listening import connection
 
 UNTIL = datetime(2026, 12, 1, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from core.tables import Canary, Gap, Source, SourceHour, Spending
 from listener import rates
 from tests.web.stories import add_case, add_source
 from tests.web.visitor import Visitor, words
-from web.past_hours import PastHours
+from web.listening.past_hours import PastHours
 from web.queries import coverage as queries
 
 HOUR = timedelta(hours=1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from core.tables import Gap
-from web.drawing import HEIGHT, STRIP_WIDTH, WIDTH, curve, strip
-from web.past_hours import Hours
+from web.listening.drawing import HEIGHT, STRIP_WIDTH, WIDTH, curve, strip
+from web.listening.past_hours import Hours
 
 NOW = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)
 WEEK = timedelta(days=7)

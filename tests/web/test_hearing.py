@@ -9,8 +9,8 @@ import pytest
 
 from core.tables import Source
 from listener.budget import Level
-from web.hearing import hearing
-from web.past_hours import Rate
+from web.listening.hearing import hearing
+from web.listening.past_hours import Rate
 
 NOW = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)
 

@@ -31,7 +31,7 @@ from tests.conftest import NudgeList
 from tests.listener import made
 from tests.web.visitor import Visitor, words
 from web.app import create_app
-from web.hooks import MOST_ITEMS
+from web.listening.hooks import MOST_ITEMS
 
 SECRET = "correct horse battery staple"
 

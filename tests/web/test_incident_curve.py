@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from web.incident_curve import WIDTH, curve
+from web.desk.incident_curve import WIDTH, curve
 
 NOW = datetime(2026, 11, 20, 12, 3, tzinfo=UTC)
 

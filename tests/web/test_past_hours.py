@@ -11,7 +11,7 @@ from core.runtime import Runtime
 from core.tables import Source, SourceHour
 from listener import rates
 from tests.web.stories import add_source
-from web.past_hours import DRAWN, Hours, PastHours
+from web.listening.past_hours import DRAWN, Hours, PastHours
 
 HOUR = timedelta(hours=1)
 END = datetime(2026, 11, 20, 12, tzinfo=UTC)

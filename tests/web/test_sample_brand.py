@@ -60,7 +60,7 @@ from core.types import Page
 from listener.collect import collect
 from listener.matching import BrandMatcher
 from tests.conftest import NudgeList
-from web.sample_brand import load_sample, remove_sample
+from web.managing.sample_brand import load_sample, remove_sample
 
 EVERYTHING = (
     *(Author, Brand, Case, CaseMention, Draft, Match, Mention, OwnAccount, PlaybookEntry),

@@ -11,8 +11,8 @@ from core.runtime import Runtime
 from core.tables import Brand, Query, SetupLink, Source, User
 from tests.web.visitor import Visitor, words
 from web.app import create_app
-from web.sample_brand import load_sample
-from web.setup import first_link
+from web.managing.sample_brand import load_sample
+from web.managing.setup import first_link
 
 NEW = {"name": "Ana", "password": "correct horse"}
 

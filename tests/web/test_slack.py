@@ -25,7 +25,7 @@ from tests.responder.alerts.slack_server import TEAM, Slack, workspace
 from tests.responder.ripples import incident, lines
 from tests.responder.stories import add_user
 from tests.web.visitor import Visitor, words
-from web.slack import LARGEST
+from web.managing.slack import LARGEST
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from core.runtime import Runtime
-from web import source_form
-from web.source_form import SourceForm
+from web.listening import source_form
+from web.listening.source_form import SourceForm
 
 
 def test_a_collection_that_is_no_longer_heard_is_not_missed(sqlite_runtime: Runtime) -> None:

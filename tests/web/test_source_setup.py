@@ -23,8 +23,8 @@ from tests.listener.emulators.reddit import KEYS, reddit
 from tests.loopback import Answer, Asked, http
 from tests.web.stories import add_brand, add_source
 from tests.web.visitor import Visitor, words
-from web import source_form
 from web.app import create_app
+from web.listening import source_form
 
 GOOD, BAD = "good-token-31415", "bad-token-27182"
 HEADERS = {"Content-Type": "application/json"}

@@ -7,8 +7,8 @@ from sqlalchemy import select
 from core.runtime import Runtime
 from core.tables import Case, Source
 from tests.responder.stories import add_case
-from web import source_form, source_switch
-from web.source_form import SourceForm
+from web.listening import source_form, source_switch
+from web.listening.source_form import SourceForm
 
 
 def permission(runtime: Runtime) -> str:

@@ -8,7 +8,7 @@ from core import waiting
 from core.tables import Brand, Case, Match, Topic
 from tests.web.stories import add_brand, add_case
 from tests.web.visitor import Visitor, words
-from web.sample_brand import load_sample, remove_sample
+from web.managing.sample_brand import load_sample, remove_sample
 
 NEW = "/brands/hawkweed/topics/new"
 LATE = {"name": "Late parcels", "text": 'parcel* OR "not here"'}

@@ -32,9 +32,9 @@ from sentiment.accuracy import Share
 from tests.web.stories import add_brand, add_source, add_user
 from tests.web.test_browser import Site, browser, page, screen, site
 from tests.web.visitor import Visitor, words
-from web import charts, figures, period
-from web.charts import Chart, Line
-from web.period import Period
+from web.insight import charts, figures, period
+from web.insight.charts import Chart, Line
+from web.insight.period import Period
 from web.queries import care, trends
 
 __all__ = ["browser", "page", "screen", "site"]  # fixtures

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from core.errors import BadInput
 from core.tables import Brand, OwnAccount
-from web.brand_removal import remove_brand
 from web.commands.lines import note, say
 from web.commands.opened import brand_of, opened
+from web.managing.brand_removal import remove_brand
 
 _SLUG_LIKE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 

@@ -11,9 +11,9 @@ from core.mask import mask
 from core.tables import Brand, Mention, Query
 from listener import query as language
 from listener.matching import lists_of, stored_post
-from web import query_form
 from web.commands.lines import note, say
 from web.commands.opened import brand_of, opened
+from web.listening import query_form
 
 _lists = click.option("--brand", help="The brand, by its slug, whose lists of words the query names.")
 

@@ -22,9 +22,9 @@ from responder.alerts.slack import socket as slack_socket
 from web.commands.lines import note
 from web.commands.opened import opened
 from web.commands.stopping import on_signal
-from web.sample_brand import load_sample
+from web.managing.sample_brand import load_sample
+from web.managing.setup import first_link
 from web.server import Server, bound, pages
-from web.setup import first_link
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from core.roles import EVERYTHING
 from core.tables import Brand, Source
 from listener import source as listening
 from listener.source import Source as Kind
-from web import source_form, source_switch
 from web.commands.lines import note, say
 from web.commands.opened import opened
+from web.listening import source_form, source_switch
 
 
 class _Kinds(click.Group):

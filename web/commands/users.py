@@ -18,7 +18,7 @@ from core.tables import NO_ROLE, ROLES, Brand, Membership, User
 from web import password
 from web.commands.lines import note, say
 from web.commands.opened import opened
-from web.setup import new_user_errors
+from web.managing.setup import new_user_errors
 
 _ONLY_ADMIN = "{name} is the only admin; make another first: `ripplewatch user add NAME --role admin`"
 

@@ -13,7 +13,7 @@ from core.roles import Rights
 from core.tables import Case, Source, Switch
 from listener import budget
 from web import words
-from web.hearing import URGENCY, Hearing, hearing, key_ends
+from web.listening.hearing import URGENCY, Hearing, hearing, key_ends
 
 EXPIRES = timedelta(days=3)
 """So long before a key ends every page says so."""

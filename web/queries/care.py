@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from core.tables import Brand, Case
 from responder.timing.sla import OpenHours
 from sentiment.accuracy import Share
-from web.period import DAY, Period
+from web.insight.period import DAY, Period
 
 AUDIENCES: Mapping[str, tuple[int | None, int | None]] = {
     "small": (0, 100),

@@ -18,8 +18,8 @@ from core.tables import Canary, Gap, Mention, Source, SourceHour, Spending
 from listener import budget, rates
 from listener.canary import LOST_AFTER, judged
 from web import words
-from web.hearing import URGENCY, Hearing, hearing, key_ends
-from web.past_hours import Hours, PastHours
+from web.listening.hearing import URGENCY, Hearing, hearing, key_ends
+from web.listening.past_hours import Hours, PastHours
 from web.queries.seen import seen
 
 STRIP = timedelta(days=7)

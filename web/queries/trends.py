@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from core.roles import Rights
 from core.tables import Brand, Gap, HourCount, Incident, Ripple, Source, Topic, WordCount
 from sentiment.accuracy import Share
-from web.period import Period
+from web.insight.period import Period
 
 ALL = ("all", "")
 """The dimension and value under which every mention of a brand is counted."""

@@ -1,4 +1,4 @@
-"""What Slack sends us, over HTTP (web/slack.py) or through a socket: read, done in one short transaction, answered.
+"""What Slack sends us, over HTTP (web/managing/slack.py) or through a socket: read, done in one transaction, answered.
 
 Slack waits three seconds for its acknowledgement, so what is still to be said to the person (another call to Slack) is
 given back for afterwards. Slack may send the same twice: a button pressed twice changes nothing the second time, and a

@@ -1,0 +1,1 @@
+"""Managing: brands, people, teams, the playbook, alerts, and the first steps."""
