@@ -20,7 +20,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol, cast
@@ -229,11 +229,15 @@ class RqQueue:
 
 @dataclass(frozen=True, slots=True)
 class _Serving:
-    """What the jobs of this process share: a job finds it here, since a nudge carries nothing."""
+    """What the jobs of this process share: a job finds it here, since a nudge carries nothing.
+
+    `worked`: a job has ended, so something may be due sooner than the sweep knows.
+    """
 
     runtime: Runtime
     stages: Mapping[str, Stage]
-    stop: threading.Event
+    stop: threading.Event = field(default_factory=threading.Event)
+    worked: threading.Event = field(default_factory=threading.Event)
 
 
 _serving: list[_Serving] = []
@@ -242,7 +246,10 @@ _serving: list[_Serving] = []
 def perform(stage: str) -> int:
     """The RQ job: run a stage in this worker process. What it raises makes the job a failed one."""
     serving = _serving[-1]
-    return run_stage(serving.runtime, serving.stages[stage], serving.stop)
+    try:
+        return run_stage(serving.runtime, serving.stages[stage], serving.stop)
+    finally:
+        serving.worked.set()
 
 
 class _Worker(SimpleWorker):
@@ -266,7 +273,7 @@ def serve(runtime: Runtime, process: str, *, burst: bool = False, stages: Mappin
     if not isinstance(runtime.queue, RqQueue):
         raise TypeError("serve needs the RQ queue: set REDIS_URL")
     own = stages_of(process, stages)
-    _serving.append(_Serving(runtime, stages, threading.Event()))
+    _serving.append(_Serving(runtime, stages))
     try:
         with suppress(StopRequested), _stopped_by_signals():
             if burst:
@@ -298,7 +305,7 @@ def _stopped_by_signals() -> Iterator[None]:
 def _work_and_sweep(serving: _Serving, queue: RqQueue, process: str, stages: list[Stage]) -> None:
     """Work until asked to stop, beginning again when Redis went away; a thread sweeps meanwhile."""
     stop, pause = serving.stop, min(RECONNECT_SECONDS, serving.runtime.settings.sweep_seconds)
-    sweeper = threading.Thread(target=_sweep, args=(serving.runtime, process, stages, stop), name="sweep", daemon=True)
+    sweeper = threading.Thread(target=_sweep, args=(serving, process, stages), name="sweep", daemon=True)
     sweeper.start()
     try:
         while not stop.is_set():
@@ -309,6 +316,7 @@ def _work_and_sweep(serving: _Serving, queue: RqQueue, process: str, stages: lis
             sweeper.join(0 if stop.is_set() else pause)
     finally:
         stop.set()
+        serving.worked.set()
         sweeper.join(RECONNECT_SECONDS)
 
 
@@ -323,18 +331,31 @@ def _work(queue: RqQueue, stages: list[Stage], *, burst: bool = False) -> None:
         connection.close()
 
 
-def _sweep(runtime: Runtime, process: str, stages: list[Stage], stop: threading.Event) -> None:
-    """Nudge the stages of `process` that have work, and beat, every `sweep_seconds`."""
-    while True:
+def _sweep(serving: _Serving, process: str, stages: list[Stage]) -> None:
+    """Nudge the stages of `process` that have work, and beat, every `sweep_seconds` and when something becomes due."""
+    runtime = serving.runtime
+    while not serving.stop.is_set():
         try:
             beat(runtime, process)
             sweep(runtime, stages)
         except Exception:
             log.exception("sweep failed; it runs again in %s s", runtime.settings.sweep_seconds)
-        if runtime.clock.wait(stop, _pause(runtime, [stage.name for stage in stages])):
-            break
+        _rest(serving, stages)
     with suppress(SQLAlchemyError):  # a database that is gone at the end is nobody's concern here
         retire(runtime, process)
+
+
+def _rest(serving: _Serving, stages: list[Stage]) -> None:
+    """Wait for the next sweep, or until an item is due, those that a job has made meanwhile included."""
+    clock, names = serving.runtime.clock, [stage.name for stage in stages]
+    latest = clock.monotonic() + serving.runtime.settings.sweep_seconds
+    while True:
+        serving.worked.clear()  # before looking at stop, after which it is set too: the end cannot be missed
+        left = latest - clock.monotonic()
+        if serving.stop.is_set() or left <= 0:
+            return
+        if not clock.wait(serving.worked, min(left, _pause(serving.runtime, names))):
+            return
 
 
 def _pause(runtime: Runtime, stages: list[str]) -> float:

@@ -19,7 +19,8 @@ from core.tables import SetAside
 from tests.core.test_queue import FIRST, SECOND, wait_for
 
 HALTED = Stage("halted", "numbers", "tests.core.stages.halted")
-STAGES = {stage.name: stage for stage in (FIRST, SECOND, HALTED)}
+POSTPONED = Stage("postponed", "numbers", "tests.core.stages.postponed")
+STAGES = {stage.name: stage for stage in (FIRST, SECOND, HALTED, POSTPONED)}
 
 pytestmark = pytest.mark.timeout(120, method="thread")  # RQ takes the alarm signal for itself
 
@@ -94,6 +95,14 @@ def test_a_worker_that_is_told_to_end_finishes_its_batch_and_keeps_the_rest_for_
     wait_for(rq_runtime, "halted", range(5))
     serve(rq_runtime, "numbers", stages=STAGES)
     assert left(rq_runtime, "halted") == 4
+
+
+def test_what_becomes_due_is_not_left_to_the_next_sweep(rq_runtime: Runtime) -> None:
+    """A reply that waits for its ten seconds goes out then, however rarely a sweep comes by."""
+    rarely = rq_runtime.settings.model_copy(update={"sweep_seconds": 3600})
+    wait_for(rq_runtime, "postponed", [1])
+    serve(dataclasses.replace(rq_runtime, settings=rarely), "numbers", stages=STAGES)
+    assert (left(rq_runtime, "postponed"), left(rq_runtime, "halted")) == (0, 0)
 
 
 def test_a_worker_that_starts_before_redis_waits_for_it(
