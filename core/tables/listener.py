@@ -194,6 +194,17 @@ class Match(Row):
     brand: Mapped[Brand] = relationship()
 
 
+class MentionVersion(Row):
+    """How a mention read before its author edited it, at `until`. Goes when the mention is forgotten."""
+
+    __tablename__ = "mention_versions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mention_id: Mapped[int] = mapped_column(ForeignKey("mentions.id", ondelete="CASCADE"), index=True)
+    text: Mapped[str]
+    until: Mapped[datetime]
+
+
 class Gap(Row):
     """A span of time in which a source may have missed something; open until refetched (`closed_at`).
 

@@ -32,6 +32,7 @@ from core.tables import (
     KnownIssue,
     Match,
     Mention,
+    MentionVersion,
     Note,
     OwnAccount,
     PlaybookEntry,
@@ -63,7 +64,7 @@ from tests.conftest import NudgeList
 from web.managing.sample_brand import load_sample, remove_sample
 
 EVERYTHING = (
-    *(Author, Brand, Case, CaseMention, Draft, Match, Mention, OwnAccount, PlaybookEntry),
+    *(Author, Brand, Case, CaseMention, Draft, Match, Mention, MentionVersion, OwnAccount, PlaybookEntry),
     *(Query, Reply, SetAside, Source, Verdict, Waiting, Copy, Relevance, SourceHour, Wording),
     *(CaseTag, Correction, KnownIssue, Note, Team),
     *(Alert, Counted, Delivery, Embedding, HourCount, Incident, IncidentEvent, IncidentMention, Quoted, Reading),
