@@ -135,13 +135,15 @@ class Recount:
 class Access:
     """What a platform says of our credentials: who we are there, what we may and may not do, and until when.
 
-    `credentials` are secret settings that it has renewed because we asked; they replace those that we hold.
+    `credentials` are secret settings that it has renewed because we asked; they replace those that we hold. `longest`
+    is how many characters a reply may have there, where its servers differ in that.
     """
 
     account: str
     may: tuple[str, ...] = ()
     may_not: tuple[str, ...] = ()
     expires_at: datetime | None = None
+    longest: int | None = None
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 

@@ -91,7 +91,7 @@ class Source(Row):
     `credentials` are its secret settings, encrypted (core/secrets.py); `account` is whom they stand for and
     `expires_at` how long. Everything up to `heard_to` on the platform's clock has been heard, save what the gaps say.
     `last_events` maps each collection to the time of its last event (ISO 8601). `budget` is in US dollars a month.
-    From `recheck_at` on the platform is asked whether mentions are still there.
+    From `recheck_at` on the platform is asked whether mentions are still there. `longest`: see types.Access.
     """
 
     __tablename__ = "sources"
@@ -108,6 +108,7 @@ class Source(Row):
     credentials: Mapped[str | None]
     account: Mapped[str | None]
     expires_at: Mapped[datetime | None]
+    longest: Mapped[int | None]
     budget: Mapped[int | None]
     recheck_at: Mapped[datetime | None]
 

@@ -25,9 +25,14 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("mention_versions", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_mention_versions_mention_id"), ["mention_id"], unique=False)
+    with op.batch_alter_table("sources", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("longest", sa.Integer(), nullable=True))
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("sources", schema=None) as batch_op:
+        batch_op.drop_column("longest")
+
     with op.batch_alter_table("mention_versions", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_mention_versions_mention_id"))
 
