@@ -16,6 +16,7 @@ from core import waiting
 from core.clock import Clock
 from core.runtime import Runtime
 from core.tables import Match, Mention, Ripple, Series, Topic
+from listener.query import Lists, Query, QuerySyntaxError, parse
 
 STAGE = "topic"
 BATCH = 500
@@ -40,13 +41,35 @@ def change(db: Session, clock: Clock, row: Topic, name: str, query: str, *, acti
     """
     anew = active and (query != row.query or not row.active)
     row.name, row.query, row.active = name, query, active
-    if anew or not active:
-        mine = {"brand_id": row.brand_id, "dimension": "topic", "value": str(row.id)}
-        db.execute(delete(Series).filter_by(**mine))
-        if anew:
-            db.execute(delete(Ripple).filter_by(**mine, incident_id=None))
     if anew:
-        _count_anew(db, clock, row)
+        _begin_anew(db, clock, row)
+    elif not active:
+        db.execute(delete(Series).filter_by(**_series_of(row)))
+
+
+def relisted(db: Session, clock: Clock, brand_id: int, before: Lists, after: Lists) -> None:
+    """The brand's lists of words have changed: topics that read otherwise with them are counted anew."""
+    for row in db.scalars(select(Topic).filter_by(brand_id=brand_id, active=True).order_by(Topic.id)):
+        if _read(row.query, before) != _read(row.query, after):
+            _begin_anew(db, clock, row)
+
+
+def _read(text: str, lists: Lists) -> Query | None:
+    try:
+        return parse(text, lists)
+    except QuerySyntaxError:
+        return None
+
+
+def _begin_anew(db: Session, clock: Clock, row: Topic) -> None:
+    mine = _series_of(row)
+    db.execute(delete(Series).filter_by(**mine))
+    db.execute(delete(Ripple).filter_by(**mine, incident_id=None))
+    _count_anew(db, clock, row)
+
+
+def _series_of(row: Topic) -> dict[str, object]:
+    return {"brand_id": row.brand_id, "dimension": "topic", "value": str(row.id)}
 
 
 def _count_anew(db: Session, clock: Clock, row: Topic) -> None:

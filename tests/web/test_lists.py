@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from core.runtime import Runtime
-from core.tables import Match, Query, WordList
+from core.tables import Match, Query, Topic, Waiting, WordList
 from tests.web.stories import add_brand, add_case, case_of
 from tests.web.visitor import Visitor, words
 
@@ -61,6 +61,23 @@ def test_a_list_that_a_query_names_stays(admin: Visitor) -> None:
     assert refused.status_code == 422
     assert "The query “Slow” uses a list" in words(refused)
     assert "slow" in lists(admin.runtime)
+
+
+def test_topics_that_name_a_list_keep_it_and_are_counted_anew(admin: Visitor) -> None:
+    add_brand(admin.runtime)
+    admin.post("/brands/hawkweed", BRAND | SLOW)
+    for name, text in (("Slow", "list:slow"), ("Lost", "lost")):
+        assert admin.post("/brands/hawkweed/topics/new", {"name": name, "text": text}).status_code == 302
+    with admin.runtime.db.write() as db:
+        db.execute(delete(Waiting))
+    assert admin.post("/brands/hawkweed", BRAND | SLOW).status_code == 302
+    with admin.runtime.db.read() as db:
+        assert not db.scalars(select(Waiting)).all()
+    assert admin.post("/brands/hawkweed", BRAND | SLOW | {"list_0_words": "late"}).status_code == 302
+    with admin.runtime.db.read() as db:
+        again = select(Topic.name).join(Waiting, Waiting.subject_id == Topic.id).where(Waiting.stage == "topic")
+        assert db.scalars(again).all() == ["Slow"]
+    assert "The topic “Slow” uses a list" in words(admin.post("/brands/hawkweed", BRAND))
 
 
 def test_the_preview_knows_the_lists_of_its_brand(admin: Visitor) -> None:

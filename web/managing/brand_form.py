@@ -85,7 +85,7 @@ def make(db: Session, clock: Clock, given: BrandForm) -> str:
     db.add(row)
     change(row, given)
     db.flush()
-    list_form.change(db, row, given.lists)
+    list_form.change(db, clock, row, given.lists)
     return slug
 
 

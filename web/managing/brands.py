@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from core.tables import Brand, Query
 from responder.timing.sla import WEEKDAYS
+from sentiment.ripple import topics
 from web import current
 from web.auth import needs
 from web.listening import query_form
@@ -64,11 +65,13 @@ def show(slug: str) -> ResponseReturnValue:
 def change(slug: str) -> ResponseReturnValue:
     """Change a brand's settings."""
     given = brand_form.read(request.form)
-    with current.runtime().db.write() as db:
+    runtime = current.runtime()
+    with runtime.db.write() as db:
         brand = brand_form.by_slug(db, slug)
-        if errors := given.errors or list_form.change(db, brand, given.lists):
+        if errors := given.errors or list_form.change(db, runtime.clock, brand, given.lists):
             return _form(brand, request.form, errors), 422
         brand_form.change(brand, given)
+    runtime.queue.nudge(topics.STAGE)
     flash(f"{given.name} is saved.")
     return redirect(url_for("brands.show", slug=slug))
 

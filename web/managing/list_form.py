@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from core.tables import Brand, WordList
+from core.clock import Clock
+from core.tables import Brand, Team, Topic, WordList
 from listener.matching import lists_of
 from listener.query import MOST_WORDS, Lists, QuerySyntaxError, parse, read_listed
+from sentiment.ripple import topics
 
 _NAME = re.compile(r"[\w-]{1,40}")
 _MOST_LISTS = 50
@@ -47,13 +49,15 @@ def values_of(db: Session, brand: Brand) -> dict[str, str]:
     return values
 
 
-def change(db: Session, brand: Brand, lists: Lists) -> dict[str, str]:
-    """Let the brand have these lists and no others; gives what is wrong by field, and then changes nothing."""
+def change(db: Session, clock: Clock, brand: Brand, lists: Lists) -> dict[str, str]:
+    """Let the brand have these lists and no others; gives what is wrong by field, and then changes nothing.
+
+    Topics that name a list which changed are counted anew: nudge topics.STAGE after the commit.
+    """
     before = lists_of(db, brand.id)
-    for query in brand.queries:
-        if _works(query.text, before) and not _works(query.text, lists):
-            told = f"The query “{query.name}” uses a list that would be gone or empty. Change the query first."
-            return {"lists": told}
+    for what, name, text in _named(db, brand):
+        if _works(text, before) and not _works(text, lists):
+            return {"lists": f"The {what} “{name}” uses a list that would be gone or empty. Change the {what} first."}
     db.execute(delete(WordList).where(WordList.brand_id == brand.id, WordList.name.not_in(lists)))
     rows = {row.name: row for row in db.scalars(select(WordList).where(WordList.brand_id == brand.id))}
     for name, words in lists.items():
@@ -61,7 +65,17 @@ def change(db: Session, brand: Brand, lists: Lists) -> dict[str, str]:
             rows[name].words = list(words)
         else:
             db.add(WordList(brand_id=brand.id, name=name, words=list(words)))
+    topics.relisted(db, clock, brand.id, before, lists)
     return {}
+
+
+def _named(db: Session, brand: Brand) -> Iterator[tuple[str, str, str]]:
+    """All of the brand's that may name a list: what it is, its name, its query."""
+    yield from (("query", query.name, query.text) for query in brand.queries)
+    for topic in db.scalars(select(Topic).filter_by(brand_id=brand.id, active=True)):
+        yield "topic", topic.name, topic.query
+    for team in db.scalars(select(Team).where(Team.brand_id == brand.id, Team.query != "")):
+        yield "team", team.name, team.query
 
 
 def _field(values: Mapping[str, str], number: int, part: str) -> str:
