@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import regex
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from core.mask import personal
-from core.tables import Case
+from core.tables import Case, Source
 from listener.prices import price
-from listener.source import kinds, load_replier
+from listener.source import kinds, load, load_replier
 from responder.checks import coach, echo, names, wording
 from responder.checks.finding import ALWAYS, MAY_BLOCK, Finding, Kind, Situation
 from responder.checks.situation import situation_of
@@ -26,7 +27,7 @@ from responder.drafts.playbook import placeholders
 __all__ = ["ALWAYS", "LIMITS", "MAY_BLOCK", "Finding", "Kind", "Situation", "check", "count", "for_case", "limit"]
 
 LIMITS = {"bluesky": 300, "mastodon": 500, "x": 280}
-"""Characters that a platform takes, where its replier does not say. Mastodon's and X's are their usual accounts'."""
+"""Characters that a platform takes, where nobody says otherwise. Mastodon's and X's are their usual accounts'."""
 
 READ = 20_000
 """Characters of a reply, and of a post, that are looked at for more than what always blocks."""
@@ -59,7 +60,7 @@ def for_case(db: Session, case: Case, text: str) -> tuple[Finding, ...]:
     return check(
         text,
         platform=mention.platform,
-        longest=longest(mention.source.kind if mention.source else None) if case.permission == "api" else None,
+        longest=longest(db, mention.source) if case.permission == "api" else None,
         asked=mention.text,
         situation=situation_of(db, case),
     )
@@ -81,10 +82,19 @@ def check(
     return tuple(sorted(found, key=lambda finding: not finding.blocks))
 
 
-def longest(kind: str | None) -> int | None:
-    """The limit that the replier of this kind of source knows; None where there is none."""
-    replier = load_replier(kind) if kind in kinds() else None
-    return replier.max_length if replier else None
+def longest(db: Session, source: Source | None) -> int | None:
+    """The limit where a reply to what this source heard would go out by API; None where there is none.
+
+    It is what that server said when its connection was tested (that of the source, else of another of its kind whose
+    account could answer), else what its platform usually takes.
+    """
+    replier = load_replier(source.kind) if source and source.kind in kinds() else None
+    if source is None or replier is None:
+        return None
+    told = select(Source.longest).where(Source.kind == source.kind, Source.longest.is_not(None))
+    near = or_(Source.brand_id.is_(None), Source.brand_id == source.brand_id, source.brand_id is None)
+    able = told.where(or_(Source.id == source.id, Source.active & near))
+    return db.scalar(able.order_by(Source.id != source.id, Source.id).limit(1)) or replier.max_length
 
 
 def limit(platform: str, longest: int | None = None) -> int | None:
@@ -122,7 +132,7 @@ def _always(text: str, platform: str, longest: int | None) -> Iterator[Finding]:
     most, length = limit(platform, longest), count(text, platform)
     if most is not None and length > most:
         over = f"{length - most:,} characters" if length - most > 1 else "one character"
-        message = f"{over} too long: {platform} takes {most:,}"
+        message = f"{over} too long: {_called(platform)} takes {most:,}"
         yield Finding("length", "", message, blocks=True)
     if hidden := _DIRECTION.search(text) or _CONTROL.search(text):
         message = f"an invisible character (U+{ord(hidden[0]):04X}) could make the reply read differently: remove it"
@@ -151,11 +161,15 @@ def _warnings(text: str, platform: str, asked: str, blocks: frozenset[str]) -> I
         yield Finding("link", found[0], message, blocks="link" in blocks)
 
 
+def _called(platform: str) -> str:
+    return load(platform).title if platform in kinds() else platform
+
+
 def _costs(platform: str) -> str:
     with_link, without = price(platform, "post_with_link"), price(platform, "post")
     if with_link <= without:
         return ""
-    return f"; {platform.upper()} charges ${with_link / 1e6:.2f} for a post with one, ${without / 1e6:.3f} without"
+    return f"; {_called(platform)} charges ${with_link / 1e6:.2f} for a post with one, ${without / 1e6:.3f} without"
 
 
 def _in_situation(text: str, platform: str, asked: str, around: Situation) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from core.errors import RipplewatchError
 from core.runtime import Runtime
 from core.settings import Settings
-from core.tables import PlaybookEntry
+from core.tables import PlaybookEntry, Source
 from core.types import Draft
 from responder.checks import guard
 from responder.desk.desk import Plan
@@ -51,11 +51,14 @@ def with_suggestions(db: Session, runtime: Runtime, plans: Sequence[Plan], draft
     brands = {plan.brand.id for plan in wanted}
     playbook = _playbook(db, brands, runtime.clock.now())
     past, found = _past(runtime.settings), dict[int, tuple[Draft, ...]]()
+    heard_by = {plan.notice.source_id for plan in wanted if plan.permission.how == "api"}
+    sources = db.scalars(select(Source).where(Source.id.in_(heard_by))) if heard_by else ()
+    longest: dict[int | None, int | None] = {one.id: guard.longest(db, one) for one in sources}
     for brand_id in sorted(brands):
         of_brand = [plan for plan in wanted if plan.brand.id == brand_id]
         try:
             answers = Answers(brand_id, playbook.get(brand_id, ()), past.of(db, brand_id))
-            drafts = drafter.draft([_occasion(plan) for plan in of_brand], answers)
+            drafts = drafter.draft([_occasion(plan, longest) for plan in of_brand], answers)
         except Exception:
             log.exception("no replies could be suggested for %d mentions", len(of_brand))
         else:
@@ -74,7 +77,7 @@ def _playbook(db: Session, brand_ids: set[int], now: datetime) -> dict[int, list
     return found
 
 
-def _occasion(plan: Plan) -> Occasion:
+def _occasion(plan: Plan, longest: Mapping[int | None, int | None]) -> Occasion:
     one, reading = plan.notice, plan.notice.reading
     return Occasion(
         text=one.text,
@@ -85,7 +88,7 @@ def _occasion(plan: Plan) -> Occasion:
         question=plan.facts.question,
         author=one.author,
         brand=plan.brand.name,
-        longest=guard.longest(one.source_kind) if plan.permission.how == "api" else None,
+        longest=longest.get(one.source_id) if plan.permission.how == "api" else None,
         purchase=plan.kind == "purchase",
         praise=plan.kind == "praise",
     )

@@ -26,7 +26,6 @@ from core.tables import Brand, Case, Draft, Mention, PlaybookEntry, Verdict
 from core.types import Author
 from responder.checks import guard, wording
 from responder.checks.finding import Finding
-from responder.checks.situation import situation_of
 from responder.drafts.draft import addressed
 from responder.drafts.languages import called, spoken
 from responder.drafts.likeness import FUNCTION_WORDS
@@ -89,7 +88,7 @@ def assign(db: Session, clock: Clock, settings: Settings, case_id: int) -> Writt
     ).first()
     language = verdict.language if verdict else entry.language
     mention = case.mention
-    most = guard.limit(mention.platform, guard.longest(mention.source.kind if mention.source else None))
+    most = guard.limit(mention.platform, guard.longest(db, mention.source))
     author = Author(mention.author.native_id, mention.author.handle, mention.author.name)
     return Written(
         Assignment(
@@ -145,8 +144,7 @@ def keep(
 
 def warnings(db: Session, case: Case, text: str) -> list[str]:
     """What the guard says of a text, beside placeholders that are left, each with its phrase."""
-    found = guard.check(text, platform=case.mention.platform, asked=case.mention.text, situation=situation_of(db, case))
-    return [_said(one) for one in found if one.kind != "placeholder"]
+    return [_said(one) for one in guard.for_case(db, case, text) if one.kind != "placeholder"]
 
 
 def _said(finding: Finding) -> str:

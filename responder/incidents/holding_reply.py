@@ -101,8 +101,7 @@ def for_cases(db: Session, runtime: Runtime, row: Incident, user_id: int) -> tup
 def for_case(db: Session, runtime: Runtime, row: Incident, case: Case, user_id: int) -> ForCase:
     """What would go out for one case, and what stands against it."""
     text = text_for(db, row, case, user_id)
-    replier = guard.longest(case.mention.source.kind if case.mention.source else None)
-    longest = replier if case.permission == "api" else None
+    longest = guard.longest(db, case.mention.source) if case.permission == "api" else None
     platform = case.mention.platform
     account = as_whom(db, runtime, case.mention) if case.permission == "api" else ""
     findings = guard.for_case(db, case, text)

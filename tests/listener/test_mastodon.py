@@ -351,8 +351,12 @@ def test_access_says_who_we_are_and_what_we_may(site: Server, clock: HeldClock) 
         access = source.access()
         assert access.account.startswith("@acme_care@127.0.0.1")
         assert access.may_not == ()
-        site.lacks = ("/api/v1/notifications",)
-        assert "read:notifications" in source.access().may_not[0]
+        assert access.longest == 5000
+        site.lacks = ("/api/v1/notifications", "/api/v2/instance")
+        silent = source.access()
+        assert "read:notifications" in silent.may_not[0]
+        assert silent.longest is None
+        site.lacks = ()
     with hearing(site, clock) as source:
         assert source.access().account == "nobody in particular, at town.example"
     site.token = "another"

@@ -84,7 +84,7 @@ def test_the_limit_is_the_repliers_own_or_the_platforms(platform: str, longest: 
 def test_too_long_by_one_is_too_long() -> None:
     assert blocks("é" * 300) == []
     found = guard.check("é" * 301, platform="bluesky")
-    assert found[0].message == "one character too long: bluesky takes 300"
+    assert found[0].message == "one character too long: Bluesky takes 300"
 
 
 def test_what_repeats_the_customers_own_data_is_warned_of_however_it_is_spaced() -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from core.runtime import Runtime
 from core.tables import Audit, Brand, Draft, Reply
 from responder.desk.holding import LEASE, PLAIN_LEASE
-from tests.web.stories import add_brand, add_case, case_of
+from tests.web.stories import add_brand, add_case, add_source, case_of
 from tests.web.visitor import Visitor, words
 from web.app import create_app
 
@@ -132,3 +132,16 @@ def test_a_brand_says_who_needs_a_second_person(
     wrong = admin.post(f"/brands/{slug}/approval", given | {"new_agent": "many"})
     assert wrong.status_code == 422
     assert "Enter a whole number" in words(wrong)
+
+
+def test_the_counter_goes_by_what_that_server_takes(agent: Visitor) -> None:
+    """Mastodon's servers differ: what one said when its connection was tested counts, until then the usual 500."""
+    case_id = add_case(agent.runtime, author={"platform": "mastodon"}, source="mastodon")
+    form = {"text": "so sorry " * 70}
+    usual = agent.post(f"/cases/{case_id}/draft", form, HX_Request="true", HX_Target="div#check")
+    assert "630 / 500" in words(usual)
+    assert "Mastodon takes 500" in words(usual)
+    add_source(agent.runtime, "mastodon", "our own server", longest=3000, active=True)
+    assert "630 / 3000" in words(agent.get(f"/cases/{case_id}"))
+    add_source(agent.runtime, "mastodon", longest=600)
+    assert "Mastodon takes 600" in words(agent.get(f"/cases/{case_id}"))

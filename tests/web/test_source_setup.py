@@ -36,6 +36,8 @@ def _mastodon(asked: Asked) -> Answer:
     if asked.headers.get("Authorization") != f"Bearer {GOOD}":
         return Answer(401, b'{"error": "The access token was <revoked>"}', HEADERS)
     body: object = {"acct": "hawkweed"} if asked.path.endswith("verify_credentials") else []
+    if asked.path.endswith("/instance"):
+        body = {"configuration": {"statuses": {"max_characters": 5000}}}
     return Answer(200, json.dumps(body).encode(), HEADERS)
 
 
@@ -100,7 +102,7 @@ def test_what_was_entered_and_found_out_by_a_test_is_saved_without_entering_it_a
     admin.post("/sources/new/mastodon", carried)
     row = _row(admin.runtime)
     assert unseal(admin.runtime.settings, row.credentials) == {"token": GOOD}
-    assert row.account == f"@hawkweed@{server.removeprefix('http://')}"
+    assert (row.account, row.longest) == (f"@hawkweed@{server.removeprefix('http://')}", 5000)
 
 
 def test_a_refusal_is_told_in_the_platforms_own_words(admin: Visitor, server: str) -> None:
@@ -196,7 +198,8 @@ def test_the_key_of_a_source_is_tested_and_the_answer_remembered(admin: Visitor,
     page = words(admin.post(f"/sources/{number}/test"))
     assert "Mastodon knows us as @hawkweed@" in page
     assert "Paused until somebody acts: 401: revoked" in page
-    assert _row(admin.runtime).account == f"@hawkweed@{server.removeprefix('http://')}"
+    row = _row(admin.runtime)
+    assert (row.account, row.longest) == (f"@hawkweed@{server.removeprefix('http://')}", 5000)
     part = admin.post(f"/sources/{number}/test", HX_Request="true", HX_Request_Type="partial")
     assert "<html" not in part.text
 

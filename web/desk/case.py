@@ -30,6 +30,7 @@ from responder.outbox.repliers import addressed, as_whom
 from web import current
 from web.desk import case_actions, inbox, reasons
 from web.desk.case_actions import DISMISSALS, UNDO
+from web.desk.edits import edits_of
 from web.queries import case as read
 from web.queries import desk, facets, spread
 from web.queries import inbox as rows
@@ -188,6 +189,7 @@ def _about(
         "warnings": warnings,
         "told": told,
         "curve": spread.of_case(db, found.case),
+        "edits": edits_of(found.case.mention, found.versions),
         "can": {verb for verb, kind in cases.TRANSITIONS.items() if found.case.state in kind.states},
         "undo": _undo(found),
         "held": held,
@@ -208,7 +210,8 @@ def _about(
 def checked(db: Session, found: Whole, text: str) -> dict[str, Any]:
     """What is to be said of a text in the box of this case."""
     platform = found.case.mention.platform
-    limits = {"length": guard.count(text, platform), "limit": guard.limit(platform, _longest(found))}
+    longest = guard.longest(db, found.case.mention.source) if _replier(found) else None
+    limits = {"length": guard.count(text, platform), "limit": guard.limit(platform, longest)}
     findings = guard.for_case(db, found.case, text) if text else ()
     return {"case": found.case, "text": text, "findings": findings, **limits}
 
@@ -268,8 +271,3 @@ def _replier(found: Whole) -> type[Replier] | None:
 def account_of(db: Session, found: Whole) -> str:
     """As whom a reply by API goes out; empty where it does not."""
     return as_whom(db, current.runtime(), found.case.mention) if _replier(found) else ""
-
-
-def _longest(found: Whole) -> int | None:
-    replier = _replier(found)
-    return replier.max_length if replier else None

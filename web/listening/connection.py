@@ -74,7 +74,9 @@ def ask(runtime: Runtime, kind: type[Source], settings: Mapping[str, object], de
 def stamp(runtime: Runtime, settings: Mapping[str, object], access: Access) -> str:
     """What was found out, sealed, for a form to carry until its source is saved."""
     until = access.expires_at.isoformat() if access.expires_at else ""
-    return seal(runtime.settings, {"of": _digest(settings), "account": access.account, "until": until})
+    longest = str(access.longest or "")
+    carried = {"of": _digest(settings), "account": access.account, "until": until, "longest": longest}
+    return seal(runtime.settings, carried)
 
 
 def stamped(runtime: Runtime, settings: Mapping[str, object], carried: str) -> Access | None:
@@ -85,7 +87,12 @@ def stamped(runtime: Runtime, settings: Mapping[str, object], carried: str) -> A
         return None
     if found.get("of") != _digest(settings):
         return None
-    return Access(found["account"], expires_at=datetime.fromisoformat(found["until"]) if found["until"] else None)
+    until, longest = found["until"], found.get("longest")
+    return Access(
+        found["account"],
+        expires_at=datetime.fromisoformat(until) if until else None,
+        longest=int(longest) if longest else None,
+    )
 
 
 def _digest(settings: Mapping[str, object]) -> str:

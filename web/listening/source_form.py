@@ -140,12 +140,12 @@ def change(runtime: Runtime, row: Source, given: SourceForm, access: Access | No
     entered_before = {name: value for name, value in known.items() if name in _secret_names(given.kind)}
     row.name, row.brand_id, row.budget, row.settings = given.name, given.brand_id, given.budget, given.settings
     if given.settings != before or given.secrets != entered_before:
-        row.account = row.expires_at = None  # until the platform is asked again
+        row.account = row.expires_at = row.longest = None  # until the platform is asked again
         row.last_events = {}  # and other collections may be heard, of which another is missed
         if given.secrets != known:  # what the platform gave us for other settings is of no use for these
             row.credentials = seal(runtime.settings, given.secrets) if given.secrets else None
     if access:
-        row.account, row.expires_at = access.account, access.expires_at
+        row.account, row.expires_at, row.longest = access.account, access.expires_at, access.longest
     if row.active:
         row.state, row.reason, row.failures, row.next_try_at = "running", None, 0, None
 

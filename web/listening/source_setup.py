@@ -98,6 +98,7 @@ def test(source_id: int) -> ResponseReturnValue:
             known = by_id(db, source_id)
             if known.credentials == row.credentials:
                 known.account, known.expires_at = answer.access.account, answer.access.expires_at
+                known.longest = answer.access.longest
                 renew(runtime.settings, known, answer.access.credentials)
                 refresh_open(db, runtime.settings, known.kind)
     if current.wants_fragment():

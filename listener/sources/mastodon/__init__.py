@@ -210,7 +210,8 @@ class Mastodon:
             may.append("hear mentions of this account")
         except GiveUp as error:
             may_not.append(f"hear mentions of this account (scope read:notifications): {error}")
-        return Access(f"@{account['acct']}@{self._server.host}", tuple(may), tuple(may_not))
+        who = f"@{account['acct']}@{self._server.host}"
+        return Access(who, tuple(may), tuple(may_not), longest=self._server.longest())
 
     def recheck(self, ids: Sequence[str]) -> Page:
         """Ask the server for each uri, of which it has a copy. It answers that only to whom has a token."""

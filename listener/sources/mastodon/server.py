@@ -107,6 +107,14 @@ class Server:
         newer = re.search(r'[?&]min_id=([^&>]+)[^>]*>; *rel="prev"', response.headers.get("link", ""))
         return Answer(body, newer and newer[1], now + timedelta(seconds=rest) if rest and used_up else None)
 
+    def longest(self) -> int | None:
+        """How many characters a post may have here; None where the server does not say."""
+        try:
+            said = self.get("/api/v2/instance").body["configuration"]["statuses"]["max_characters"]
+        except (RetryLater, GiveUp, LookupError, TypeError):
+            return None
+        return said if isinstance(said, int) and said > 0 else None
+
     def subscribe(self, streams: Iterable[Mapping[str, str]]) -> None:
         """Open the stream, unless it is open. A server that gives none is left without: `streaming` tells."""
         if self._socket:

@@ -201,7 +201,10 @@ class Server:
     def _found(self, asked: Asked) -> object:  # noqa: PLR0911 - one for each path
         match asked.path.split("/")[2:]:
             case ["v2", "instance"]:
-                return {"domain": "town.example", "configuration": {"urls": {"streaming": self.streaming}}}
+                return {
+                    "domain": "town.example",
+                    "configuration": {"urls": {"streaming": self.streaming}, "statuses": {"max_characters": 5000}},
+                }
             case ["v1", "accounts", "verify_credentials"]:
                 return ACCOUNT
             case ["v1", "accounts", "7", "statuses"]:
