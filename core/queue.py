@@ -90,6 +90,7 @@ STAGES = {
         Stage("digest", "responder", "responder.alerts.digest", next=("alert",)),
         Stage("redact", "responder", "responder.outbox.redact"),
         Stage("scrub", "responder", "core.text_index"),
+        Stage("care", "responder", "responder.timing.care_days"),
     )
 }
 """In the order in which a process that runs several looks for work: what a customer waits for comes first."""

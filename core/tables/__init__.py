@@ -1,6 +1,7 @@
 """SQLAlchemy rows and their unique constraints, one file per stage. Importing this knows them all."""
 
 from core.tables.alerts import Alert, AlertRule, Channel, Delivery, Quoted, SlackPerson
+from core.tables.answers import OwnAnswer
 from core.tables.incidents import Embedding, Incident, IncidentEvent, IncidentMention
 from core.tables.listener import (
     Author,
@@ -24,6 +25,8 @@ from core.tables.operation import Heartbeat, SetAside, Switch, Waiting
 from core.tables.responder import (
     Audit,
     AuditHead,
+    CareChange,
+    CareDay,
     Case,
     CaseMention,
     CaseTag,
@@ -52,6 +55,8 @@ __all__ = [
     "Author",
     "Brand",
     "Canary",
+    "CareChange",
+    "CareDay",
     "Case",
     "CaseMention",
     "CaseTag",
@@ -79,6 +84,7 @@ __all__ = [
     "Note",
     "Notification",
     "OwnAccount",
+    "OwnAnswer",
     "PlaybookEntry",
     "PlaybookVersion",
     "Query",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from core.tables.listener import Brand, Mention
@@ -42,19 +42,7 @@ class Case(Row):
         Index(None, "state", "due_at"),
         Index(None, "kind", "state", "priority"),
         Index(None, "held_until"),
-        Index(  # all that the figures of a brand's care are read from
-            "ix_cases_care",
-            "brand_id",
-            "opened_at",
-            "state",
-            "kind",
-            "platform",
-            "followers",
-            "first_reply_at",
-            "resolved_at",
-            "due_at",
-            "outcome",
-        ),
+        Index(None, "brand_id", "opened_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -106,6 +94,30 @@ class Case(Row):
     drafts: Mapped[list[Draft]] = relationship(back_populates="case", cascade="all, delete-orphan")
     replies: Mapped[list[Reply]] = relationship(back_populates="case", cascade="all, delete-orphan")
     mentions: Mapped[list[CaseMention]] = relationship(back_populates="case", cascade="all, delete-orphan")
+
+
+class CareChange(Row):
+    """That the figures of a brand's care changed for the cases that were opened on a day (UTC). Written by triggers
+    on cases (core/care_index.py); gone once the day is packed. The brand may be gone."""
+
+    __tablename__ = "care_changes"
+    __table_args__ = (Index(None, "brand_id", "day"), Index(None, "day"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    brand_id: Mapped[int]
+    day: Mapped[date]
+
+
+class CareDay(Row):
+    """What the figures of care need of every case of a platform that was opened on a day (UTC) and not dismissed,
+    packed (responder/timing/care_days.py). It holds as long as there is no CareChange of the day."""
+
+    __tablename__ = "care_days"
+
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    platform: Mapped[str] = mapped_column(primary_key=True)
+    cases: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class CaseMention(Row):

@@ -347,8 +347,7 @@ def test_answers_are_timed_in_open_hours_on_either_database(runtime: Runtime) ->
     with runtime.db.read() as db:
         row = db.get_one(Brand, brand)
         found = care.care(db, row, day.start, day.end, NOW)
-        only = care.care(db, row, day.start, day.end, NOW, "reddit")
-        complaints = care.complaints(db, brand, day)
+    only, complaints = found.of_platform("reddit"), found.complaints
     platforms, audiences = care.by_platform(complaints), care.by_audience(complaints)
     assert found.cases == 7
     assert found.replies.cases == 4

@@ -123,30 +123,31 @@ class Looked:
         return [found[0], *sorted(found[1:], key=lambda one: -one[1].mentions)]
 
     @cached_property
+    def _every_case(self) -> cases.Care:
+        return cases.care(self.db, self.brand, self.period.start, self.period.end, self.now)
+
+    @cached_property
     def care(self) -> cases.Care:
         """The cases that were opened in the period."""
-        return cases.care(self.db, self.brand, self.period.start, self.period.end, self.now, self.platform)
+        return self._every_case.of_platform(self.platform)
 
     @cached_property
     def care_before(self) -> cases.Care | None:
         """The same before."""
         if not self.before:
             return None
-        return cases.care(self.db, self.brand, self.before.start, self.before.end, self.now, self.platform)
+        before = cases.care(self.db, self.brand, self.before.start, self.before.end, self.now)
+        return before.of_platform(self.platform)
 
     @cached_property
     def by_platform(self) -> dict[str, Share]:
         """Complaints answered."""
-        return cases.by_platform(self._complaints)
+        return cases.by_platform(self._every_case.complaints)
 
     @cached_property
     def by_audience(self) -> dict[str, Share]:
         """Complaints answered."""
-        return cases.by_audience(self._complaints, self.platform)
-
-    @cached_property
-    def _complaints(self) -> cases.Answered:
-        return cases.complaints(self.db, self.brand.id, self.period)
+        return cases.by_audience(self._every_case.complaints, self.platform)
 
     @cached_property
     def moving(self) -> tuple[Period, Period]:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from core.errors import BadInput
 from core.tables import Brand
 from responder.alerts import chart as drawn
+from responder.timing import care_days
 from web import current
 from web.insight import charts, period
 from web.insight.figures import ENOUGH, Mover
@@ -83,6 +84,7 @@ def show(slug: str) -> ResponseReturnValue:
             looked, wrong = _looked(db, brand, {}), str(error)
         about = _about(db, looked)
         page = render_template("trends/trends.html", looked=looked, brand=brand, wrong=wrong, **about)
+    current.runtime().queue.nudge(care_days.STAGE)
     return page, 422 if wrong else 200
 
 
