@@ -2,7 +2,7 @@
 
     new mentions         stored once per (platform, native id), with author and the brands they match
     known mentions       counts brought up to date (listener/recount.py), another brand's match added
-    edited ones          the new text replaces the old, whose verdicts go; the judge reads it again
+    edited ones          the new text replaces the old, which stays as a version; its verdicts go, and it is judged anew
     deleted ones         forgotten (listener/forget.py), and never stored again
     cursor               moves with all of this or not at all
 
@@ -23,6 +23,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, Table, bindparam, delete, select, update
+from sqlalchemy import insert as add
 from sqlalchemy.orm import Session
 
 from core import tables, waiting
@@ -110,8 +111,9 @@ def collect(
     known = {key: one for key, one in stored.items() if key not in fresh}
     grown = _update_counts(db, {one.id: (one, heard[key]) for key, one in known.items()})
     changed = {_key(edit) for edit in page.edited} & known.keys()
-    edited = {known[key].id: heard[key] for key in changed if known[key].text != heard[key].text}
-    _store_edits(db, clock, edited)
+    edits = [key for key in changed if known[key].text != heard[key].text]
+    edited = {known[key].id: heard[key] for key in edits}
+    _store_edits(db, clock, edited, {known[key].id: known[key].text for key in edits})
     copies.forget(db, list(edited))
     copies.note(db, [*edited, *(stored[key].id for key in fresh)])
     grown |= _add_reposts(db, source.kind, page.reposts)
@@ -280,8 +282,11 @@ def _update_counts(db: Session, known: Mapping[int, tuple[_Held, Mention]]) -> s
     return {one["id"] for one in changes}
 
 
-def _store_edits(db: Session, clock: Clock, edited: Mapping[int, Mention]) -> None:
-    """Replace texts. Verdicts and corrections were about other words: they go, after a judge at work has finished."""
+def _store_edits(db: Session, clock: Clock, edited: Mapping[int, Mention], before: Mapping[int, str]) -> None:
+    """Replace texts, and keep how they read `before`.
+
+    Verdicts and corrections were about other words: they go, after a judge at work has finished.
+    """
     changes = [
         {"id": mention_id, "text": one.text, "lang": one.lang, "extra": dict(one.extra), "edited_at": clock.now()}
         for mention_id, one in sorted(edited.items())
@@ -289,6 +294,8 @@ def _store_edits(db: Session, clock: Clock, edited: Mapping[int, Mention]) -> No
     if not changes:
         return
     db.execute(update(tables.Mention), changes)
+    versions = [{"mention_id": one, "text": before[one], "until": clock.now()} for one in sorted(edited)]
+    db.execute(add(tables.MentionVersion), versions)
     waiting.add(db, clock, "judge", edited)
     for ids in chunks(sorted(edited)):
         db.execute(delete(tables.Verdict).where(tables.Verdict.mention_id.in_(ids)))

@@ -1,10 +1,10 @@
 """Deletions reach everything: what an author took back, asked us to erase, or we have kept for long enough.
 
-Of a mention go its text, link and unknown fields, and whatever was made from them: the reasons of verdicts, drafts,
-replies that were not sent, and from those that were what they repeat of the author's words and name. What stays is
-what no longer says anything about anybody: that there was a mention, when, its verdict, its counts, and its id, so
-that it is never stored again. Cases that nothing is left of are closed, with an audit row that says why. An author
-of whom no mention is left is emptied too.
+Of a mention go its text and how that read before, link and unknown fields, and whatever was made from them: the
+reasons of verdicts, drafts, replies that were not sent, and from those that were what they repeat of the author's words
+and name. What stays is what no longer says anything about anybody: that there was a mention, when, its verdict, its
+counts, and its id, so that it is never stored again. Cases that nothing is left of are closed, with an audit row that
+says why. An author of whom no mention is left is emptied too.
 
 Audit rows hold no text (responder/desk/states.py) and are kept. That something was forgotten, and how soon, is recorded
 without saying what (tables.Forgetting).
@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Text, cast, delete, exists, func, literal, null, or_, select, update
+from sqlalchemy import ColumnElement, Text, cast, delete, exists, func, literal, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from core import audit, tables, text_index, waiting
@@ -89,8 +89,10 @@ def _forget(db: Session, clock: Clock, ids: Sequence[int], why: str, asked_at: d
         return 0
     live = [row.id for row in rows]
     _unquote_replies(db, clock, {row.id: (row.text, f"{row.handle} {row.name}") for row in rows})
+    db.execute(delete(tables.OwnAnswer).where(answers_to(mention.id.in_(live))))
     emptied = update(mention).where(mention.id.in_(live))
     db.execute(emptied.values(text="", url=None, extra={}, deleted_at=clock.now()))
+    db.execute(delete(tables.MentionVersion).where(tables.MentionVersion.mention_id.in_(live)))
     db.execute(update(tables.Verdict).where(tables.Verdict.mention_id.in_(live)).values(reasons=[], words=null()))
     drop_labels(db, live)
     aside = tables.SetAside
@@ -214,6 +216,13 @@ def _unquote_alerts(db: Session, clock: Clock, ids: Sequence[int]) -> None:
     """Messages outside that quote them are composed anew, without them (responder/alerts)."""
     told = select(tables.Delivery.alert_id).join(tables.Quoted, tables.Quoted.delivery_id == tables.Delivery.id)
     waiting.add(db, clock, "alert", set(db.scalars(told.where(tables.Quoted.mention_id.in_(ids)))))
+
+
+def answers_to(which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The condition that an answer of ours, given on the platform itself, is to one of these mentions."""
+    answer, mention = tables.OwnAnswer, tables.Mention
+    same = exists().where(mention.platform == answer.platform, mention.native_id == answer.reply_to)
+    return same.where(which).correlate(answer)
 
 
 def unquoted(reply: str, said: str, names: str) -> str:

@@ -16,7 +16,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from core import waiting
@@ -25,7 +25,7 @@ from core.errors import ItemsSetAside
 from core.runtime import Runtime
 from core.setaside import set_aside
 from core.settings import Settings
-from core.tables import Brand, Match, Mention
+from core.tables import Brand, Match, Mention, Waiting
 from core.tables import Verdict as VerdictRow
 from core.types import Verdict
 from sentiment import classifier, corrections
@@ -167,6 +167,8 @@ def _record(db: Session, runtime: Runtime, verdicts: dict[int, Verdict]) -> None
     db.execute(insert(db, VerdictRow).on_conflict_do_nothing(), rows)
     corrections.renew(db, runtime.clock, verdicts)
     lanes = waiting.lanes(db, "judge", verdicts)
+    snoozed = update(Waiting).where(Waiting.stage == "open_case", Waiting.subject_id.in_(verdicts), Waiting.due > now)
+    db.execute(snoozed.values(due=now), execution_options={"synchronize_session": False})  # it may have been edited
     for stage in ("open_case", "count"):
         waiting.add(db, runtime.clock, stage, verdicts, lane=lanes)
     complaints = [one for one, verdict in verdicts.items() if again or verdict.complaint]

@@ -121,6 +121,12 @@ def _save_drafts(db: Session, now: datetime, places: Sequence[Place]) -> None:
         db.execute(insert(Draft), drafts)
 
 
+def add_drafts(db: Session, case_id: int, suggestions: Sequence[Suggestion], now: datetime) -> None:
+    """Write what is suggested for one case."""
+    if suggestions:
+        db.execute(insert(Draft), [_draft(case_id, one, now) for one in suggestions])
+
+
 def _save_members(db: Session, now: datetime, places: Sequence[Place]) -> None:
     members = [_member(place.case_id or 0, one, why, now) for place in places for one, why in place.joined.items()]
     if members:

@@ -1,8 +1,8 @@
 """What a case is worth once its mentions are judged otherwise: by a person, a rule of the brand, or a newer model.
 
-Only what the verdicts say is found anew; how long and how often the author was left alone stays as it was. State and
-version stay too: nothing that a person is about to decide becomes wrong by it. What is found to be more severe is due
-sooner; nothing is ever due later. A case in which nothing changes is not touched.
+Only what verdicts and words say is found anew; how long and how often the author was left alone stays as it was.
+State and version stay too: nothing that a person is about to decide becomes wrong by it. What is found to be more
+severe is due sooner; nothing is ever due later. A case in which nothing changes is not touched.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from responder.timing.clock import SEVERITIES, Times
 
 ACTION = "judged_again"
 
-_JUDGED = ("complaint", "complaint_score", "negative", "anger", "unread")
-"""The facts that come from verdicts."""
+_JUDGED = ("complaint", "complaint_score", "negative", "anger", "unread", "question", "direct")
+"""The facts that come from verdicts, and from words that may have been edited."""
 
 
 def look_again(db: Session, clock: Clock, mention_ids: Collection[int]) -> set[int]:

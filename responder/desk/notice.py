@@ -85,6 +85,7 @@ class Notice:
     brands: tuple[BrandRules, ...] = field(repr=False)
     source_id: int | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
+    edited_at: datetime | None = None
 
     @property
     def thread(self) -> str:
@@ -252,6 +253,7 @@ def _notice(
         brands=brands,
         source_id=mention.source_id,
         extra=mention.extra,
+        edited_at=mention.edited_at,
     )
 
 

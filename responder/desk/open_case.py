@@ -10,7 +10,8 @@ One batch:
    answered its author, or it becomes a case of its own, or nothing. Cases, drafts and the list of what still waits
    change together.
 
-What belongs to a case already was judged again: the case's priority is found anew (responder/desk/judged_again.py).
+What belongs to a case already was judged again: the case's priority is found anew (responder/desk/judged_again.py), and
+where its author edited it all that follows from the new text (responder/desk/edited.py).
 
 What joins raises the case's priority and wakes it if it is snoozed. What an author asks after our reply brings the
 case back, due anew; a kind word only joins it. A snoozed case comes back through the same stage: it waits here, due
@@ -40,10 +41,9 @@ from core.setaside import set_aside
 from core.settings import Settings
 from core.tables import Case, Mention, Waiting
 from responder.checks.permission import Dealings, dealings
-from responder.desk import case_rows, notice
+from responder.desk import case_rows, edited, notice
 from responder.desk.cases import wake_snoozed
 from responder.desk.desk import Desk, Place, Plan
-from responder.desk.judged_again import look_again
 from responder.desk.notice import Notice
 from responder.desk.teams import assign
 from responder.drafts.draft import Drafter
@@ -83,12 +83,14 @@ def open_cases(runtime: Runtime, drafter: Drafter, limit: int = BATCH, filters: 
         plans, failures = _plans(notices, met, clock.now())
         plans, unlikely = _apart(claimed, plans, filters)
         plans = with_suggestions(claimed, runtime, plans, drafter)
+        edits = with_suggestions(claimed, runtime, edited.plans(claimed, notices, met, clock.now()), drafter)
         with runtime.db.settle(claimed) as db:
             ours = _ours(db, ids)
             relevance.store(db, {which: score for which, score in unlikely.items() if which[0] in ours})
             failures = {one: error for one, error in failures.items() if one in ours}
             failures |= _decide(db, clock, [plan for plan in plans if plan.notice.id in ours])
-            look_again(db, clock, [one.id for one in notices if one.case_id is not None and one.id in ours])
+            cased = [one.id for one in notices if one.case_id is not None and one.id in ours]
+            edited.look_at(db, clock, cased, [plan for plan in edits if plan.notice.id in ours])
             done = _finished(db, ours, {one.id for one in notices})
             waiting.done(db, STAGE, done)
             _wake(db, clock, done)

@@ -96,6 +96,10 @@ TRANSITIONS: Mapping[str, Move] = {
     "join": Move(
         _stay("new", "drafted", "proposed", "failed", "unsure") | _to("new", "snoozed"), "added another mention"
     ),
+    "edit": Move(
+        _stay("new", "drafted", "proposed", "failed", "unsure") | _to("new", "snoozed"),
+        "saw that its author edited the post",
+    ),
     "wake": Move(_to("new", "snoozed"), "woke it"),
     "come_back": Move(_to("new", *ANSWERED_STATES), "brought it back: its author wrote again"),
     "hear": Move(_stay(*ANSWERED_STATES), "heard a kind word of its author"),

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from core.runtime import Runtime
-from core.tables import Author, CaseMention, Draft, Mention
+from core.tables import Author, CaseMention, Draft, Mention, MentionVersion
 from tests.web.stories import add_case, case_of
 from tests.web.visitor import Visitor, words
 from web.app import create_app
@@ -194,3 +194,13 @@ def test_a_case_keeps_the_filters_of_the_list_it_was_opened_from(agent: Visitor)
     page = agent.get(f"/cases/{case_id}?state=done&platform=bluesky").text
     assert 'class="back button quiet" href="/?state=done&amp;platform=bluesky"' in page
     assert 'aria-current="true"' in page
+
+
+def test_an_edited_post_shows_what_changed(agent: Visitor) -> None:
+    now = agent.runtime.clock.now()
+    case_id = add_case(agent.runtime, "It came <b>broken</b>", mention={"edited_at": now})
+    post = case_of(agent.runtime, case_id).mention_id
+    with agent.runtime.db.write() as db:
+        db.add(MentionVersion(mention_id=post, text="It came <b>late</b>", until=now))
+    page = agent.get(f"/cases/{case_id}").text
+    assert "It came &lt;b&gt;<del>late</del><ins>broken</ins>&lt;/b&gt;" in page

@@ -93,6 +93,7 @@ def _a_case(runtime: Runtime, mention_id: int, brand_id: int) -> None:
         db.add_all((case, judged, Relevance(mention_id=mention_id, brand_id=brand_id, score=0.1)))
         db.flush()
         db.add_all((Note(case_id=case.id, text="called her", at=now), CaseTag(case_id=case.id, tag="vip")))
+        db.add(MentionVersion(mention_id=mention_id, text="Late", until=now))
         db.add(Team(brand_id=brand_id, name=f"Team {mention_id}", created_at=now))
         db.add(KnownIssue(brand_id=brand_id, name="Late parcels", opened_at=now))
         of_people = {"platform": "x", "model": "m", "user_name": "Ana", "at": now}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from core.tables import Audit, Case, CaseMention, Copy, Draft, Mention, Reply, User, Verdict
+from core.tables import Audit, Case, CaseMention, Copy, Draft, Mention, MentionVersion, Reply, User, Verdict
 from responder.desk.states import TRANSITIONS
 from web.queries.seen import of_brand
 from web.words import MOST_COUNTED
@@ -18,6 +18,7 @@ _EARLIER = 5
 _HISTORY = 100
 _PARENTS = 5
 _COPIES = 100
+_VERSIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Whole:
     """A case with all that belongs to it; lists are in the order in which they are shown.
 
     `alike` is how many posts say nearly the same as this one, itself included; counting ends at MOST_COUNTED.
+    `versions` are the last of how the post read before its author edited it.
     """
 
     case: Case
@@ -53,6 +55,7 @@ class Whole:
     history: Sequence[Done]
     approvers: dict[int, str]
     alike: int = 1
+    versions: Sequence[MentionVersion] = ()
 
     @property
     def reply(self) -> Reply | None:
@@ -103,6 +106,7 @@ def whole(db: Session, case_id: int) -> Whole | None:
         _history(db, row),
         _names(db, {row.proposed_by, *(one for reply in replies for one in (reply.approved_by, reply.proposed_by))}),
         _alike(db, row.mention_id),
+        _versions(db, row.mention_id),
     )
 
 
@@ -148,6 +152,12 @@ def _thread(db: Session, row: Case) -> list[InThread]:
     in_order = sorted(found.values(), key=lambda mention: (mention.created_at, mention.id))
     verdicts = _verdicts(db, [*found])
     return [InThread(mention, joined.get(mention.id), verdicts.get(mention.id)) for mention in in_order]
+
+
+def _versions(db: Session, mention_id: int) -> Sequence[MentionVersion]:
+    version = MentionVersion
+    last = select(version).where(version.mention_id == mention_id).order_by(version.id.desc()).limit(_VERSIONS)
+    return db.scalars(last).all()[::-1]
 
 
 def _verdicts(db: Session, mentions: Sequence[int]) -> dict[int, Verdict]:
