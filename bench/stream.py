@@ -114,7 +114,7 @@ def play(told: Connection, count: int) -> None:
             with suppress(ConnectionClosed):
                 connection.send(_event(number, text))
 
-    with serve(talk, "127.0.0.1", 0, compression=None) as server:
+    with serve(talk, "127.0.0.1", 0, compression=None, ping_interval=None) as server:
         told.send(server.socket.getsockname()[1])
         server.serve_forever()
 
