@@ -257,7 +257,10 @@ class Spending(Row):
 
 
 class Canary(Row):
-    """A message that we sent to ourselves through a source, to prove that it is heard end to end."""
+    """A message that we sent to ourselves through a source, to prove that it is heard end to end.
+
+    One that was published for all to see is `native_id` there, and is deleted at `remove_at`.
+    """
 
     __tablename__ = "canaries"
 
@@ -267,6 +270,8 @@ class Canary(Row):
     sent_at: Mapped[datetime]
     seen_at: Mapped[datetime | None]
     error: Mapped[str | None]
+    native_id: Mapped[str | None]
+    remove_at: Mapped[datetime | None]
 
 
 class Forgetting(Row):

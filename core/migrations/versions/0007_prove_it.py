@@ -26,6 +26,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("mention_versions", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_mention_versions_mention_id"), ["mention_id"], unique=False)
+    with op.batch_alter_table("canaries", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("native_id", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("remove_at", core.tables.row.UtcDateTime(timezone=True), nullable=True))
     with op.batch_alter_table("sources", schema=None) as batch_op:
         batch_op.add_column(sa.Column("longest", sa.Integer(), nullable=True))
 
@@ -105,6 +108,9 @@ def downgrade() -> None:
     op.drop_table("care_changes")
     with op.batch_alter_table("sources", schema=None) as batch_op:
         batch_op.drop_column("longest")
+    with op.batch_alter_table("canaries", schema=None) as batch_op:
+        batch_op.drop_column("remove_at")
+        batch_op.drop_column("native_id")
 
     with op.batch_alter_table("mention_versions", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_mention_versions_mention_id"))
