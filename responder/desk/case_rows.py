@@ -16,6 +16,7 @@ from core.types import Draft as Suggestion
 from responder.desk.desk import Place
 from responder.desk.states import Change, move_all
 from responder.desk.triage import priority
+from responder.desk.typing_in import hold_back
 from responder.timing import clock as case_clock
 from responder.timing.clock import Times
 
@@ -29,7 +30,12 @@ def save(db: Session, clock: Clock, places: Sequence[Place]) -> None:
     opened = _save_opened(db, clock.now(), [place for place in places if place.kept is None])
     _save_members(db, clock.now(), known)
     _save_drafts(db, clock.now(), [place for place in known if place.back])
-    move_all(db, clock, "join", [_change(place) for place in known if not place.answered])
+    held = [place for place in known if place.row.state == "approved"]
+    open_ones = [place for place in known if not place.answered and place not in held]
+    move_all(db, clock, "join", [_change(place) for place in open_ones])
+    move_all(db, clock, "hold_back", [_change(place) for place in held])
+    for place in held:
+        hold_back(db, clock, place.row.id)
     move_all(db, clock, "come_back", [_change(place) for place in known if place.back])
     move_all(db, clock, "hear", [_heard(place) for place in known if place.answered and not place.back])
     ids = [*opened, *(place.case_id for place in known if place.case_id)]

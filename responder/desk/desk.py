@@ -1,5 +1,9 @@
 """Where a mention belongs: the case of its author, open or answered by us not long ago, or that of its thread.
 
+An author's next word finds their case whatever it is doing at the moment. A reply that is approved and has not gone
+out is held back by it (case_rows.py), so that a person looks again; while one is just going out, the word waits for
+what comes of that, and then counts as said after our reply.
+
 Read once for a whole batch. The rows of these cases stay locked until the transaction ends, so that nobody answers
 one at the moment in which its author's next word joins it.
 """
@@ -27,6 +31,14 @@ from sentiment.corrections import PEOPLE
 MEMORY = timedelta(days=14)
 """How far back earlier messages without an answer count, and for how long a word after our reply answers it."""
 
+LATER = timedelta(seconds=5)
+"""After this, a word whose author's case is being answered at this moment is looked at again."""
+
+_LONGEST_WAIT = timedelta(minutes=10)
+"""A word is kept from people no longer than this because nobody knows yet what became of a reply."""
+
+_OUTGOING = ("approved", "sending")
+"""States of cases that only their author's own words concern."""
 
 _STATE = Case.state.concat("")
 """The state in a form that no index serves: SQLite would else walk through all open cases instead of looking up a few
@@ -57,9 +69,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The last reply of ours in a case, and the platform's ids of all of them."""
+    """The last reply of ours in a case, when that was written which it answers, and the platform's ids of all."""
 
     at: datetime
+    asked_at: datetime
     native_ids: frozenset[str]
 
 
@@ -124,6 +137,11 @@ class Place:
         return self.kept is not None and self.kept.state in ANSWERED_STATES
 
     @property
+    def going_out(self) -> bool:
+        """Whether its reply is on the way at this moment."""
+        return self.kept is not None and self.kept.state == "sending"
+
+    @property
     def lead(self) -> Plan:
         """The mention that is to be answered: the one that opened the case, or the one that brought it back."""
         return next((plan for plan in self.plans if plan.notice.created_at == self.due_anew), self.plans[0])
@@ -155,16 +173,18 @@ class Place:
 
     def come_back(self, plan: Plan) -> None:
         """The author of an answered case asks for more: it begins anew with what they say now."""
-        self.plans.append(plan)
-        self.joined[plan.notice.id] = "the author answered our reply"
-        self._hear(plan)
+        self._answer_back(plan)
         self.kind = min(self.kind, plan.kind, key=KINDS.index)
         self.facts, self.back, self.due_anew = plan.facts, True, plan.notice.created_at
 
     def thank(self, plan: Plan) -> None:
         """The author of an answered case has a kind word, which asks for nothing."""
+        self._answer_back(plan)
+
+    def _answer_back(self, plan: Plan) -> None:
+        after = self.answer is None or self.answer.at <= plan.notice.created_at
         self.plans.append(plan)
-        self.joined[plan.notice.id] = "the author answered our reply"
+        self.joined[plan.notice.id] = "the author answered our reply" if after else "the author wrote before our reply"
         self._hear(plan)
 
     def _hear(self, plan: Plan) -> None:
@@ -184,6 +204,8 @@ class Desk:
         self._praise: dict[tuple[int, int], Place] = {}
         self._answered: dict[tuple[int, int], list[Place]] = {}
         self._earlier = earlier
+        self.later: list[int] = []
+        """Mentions that wait until it is known what becomes of a reply to their author."""
         for place in places:
             self.add(place)
 
@@ -238,6 +260,12 @@ class Desk:
         self._answered[place.brand_id, place.author_id or 0].remove(place)
         self._open(place)
 
+    def waits(self, plan: Plan, now: datetime) -> bool:
+        """Whether a mention can wait for a reply to its author that is just going out; it is noted then."""
+        waits = now - plan.notice.created_at < _LONGEST_WAIT
+        self.later += [plan.notice.id] if waits else []
+        return waits
+
     def told(self, plan: Plan, *, answered_back: bool = False) -> Plan:
         """The plan with what its author has been through: how often they wrote lately without an answer from us."""
         unanswered = self._earlier.get((plan.notice.id, plan.brand.id), 0)
@@ -246,7 +274,7 @@ class Desk:
     def _open(self, place: Place) -> None:
         if place.author_id is not None:
             self._by_author.setdefault((place.brand_id, place.author_id), place)
-        if place.thread is not None:
+        if place.thread is not None and (place.kept is None or place.kept.state not in _OUTGOING):
             self._by_thread.setdefault((place.brand_id, place.thread), place)
 
     def _of_author(self, plan: Plan) -> Sequence[Place]:
@@ -254,7 +282,7 @@ class Desk:
 
 
 def _follows(plan: Plan, answer: Answer) -> bool:
-    return answer.at <= plan.notice.created_at <= answer.at + MEMORY
+    return answer.asked_at <= plan.notice.created_at <= answer.at + MEMORY
 
 
 def _same_thread(plan: Plan, place: Place) -> bool:
@@ -264,14 +292,16 @@ def _same_thread(plan: Plan, place: Place) -> bool:
 
 
 def _places(db: Session, authors: set[int], threads: set[str], since: datetime) -> list[Place]:
-    """The open cases of these authors and threads, and the authors' cases that were answered since then."""
+    """The open cases of these authors and threads, and the authors' cases that are being or were answered since."""
     lately = exists().where(Reply.case_id == Case.id, Reply.sent_at >= since)
     mine = Case.author_id.in_(authors)
     rows = db.scalars(
         select(Case)
         .where(
             or_(
-                _STATE.in_(OPEN_STATES) & (mine | Case.thread.in_(threads)), _STATE.in_(ANSWERED_STATES) & mine & lately
+                _STATE.in_(OPEN_STATES) & (mine | Case.thread.in_(threads)),
+                _STATE.in_(_OUTGOING) & mine,
+                _STATE.in_(ANSWERED_STATES) & mine & lately,
             )
         )
         .order_by(Case.id)
@@ -283,12 +313,15 @@ def _places(db: Session, authors: set[int], threads: set[str], since: datetime) 
 
 def _answers(db: Session, rows: Sequence[Case]) -> dict[int, Answer]:
     """Our replies in each case."""
+    posts = select(Mention.id, Mention.created_at).where(Mention.id.in_([row.mention_id for row in rows]))
+    asked = {one.id: one.created_at for one in db.execute(posts)} if rows else {}
+    asked_at = {row.id: asked[row.mention_id] for row in rows}
     sent = select(Reply.case_id, Reply.sent_at, Reply.native_id).where(Reply.sent_at.is_not(None))
     found: dict[int, list[tuple[datetime, str]]] = {}
     for one in db.execute(sent.where(Reply.case_id.in_([row.id for row in rows]))) if rows else ():
         found.setdefault(one.case_id, []).append((one.sent_at, one.native_id or ""))
     return {
-        case_id: Answer(max(at for at, _ in sent_so), frozenset(one for _, one in sent_so if one))
+        case_id: Answer(max(at for at, _ in sent_so), asked_at[case_id], frozenset(one for _, one in sent_so if one))
         for case_id, sent_so in found.items()
     }
 

@@ -29,7 +29,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -43,7 +43,7 @@ from core.tables import Case, Mention, Waiting
 from responder.checks.permission import Dealings, dealings
 from responder.desk import case_rows, edited, notice
 from responder.desk.cases import wake_snoozed
-from responder.desk.desk import Desk, Place, Plan
+from responder.desk.desk import LATER, Desk, Place, Plan
 from responder.desk.notice import Notice
 from responder.desk.teams import assign
 from responder.drafts.draft import Drafter
@@ -91,7 +91,7 @@ def open_cases(runtime: Runtime, drafter: Drafter, limit: int = BATCH, filters: 
             failures |= _decide(db, clock, [plan for plan in plans if plan.notice.id in ours])
             cased = [one.id for one in notices if one.case_id is not None and one.id in ours]
             edited.look_at(db, clock, cased, [plan for plan in edits if plan.notice.id in ours])
-            done = _finished(db, ours, {one.id for one in notices})
+            done = _finished(db, clock.now(), ours, {one.id for one in notices})
             waiting.done(db, STAGE, done)
             _wake(db, clock, done)
             assign(db, clock, done)
@@ -167,8 +167,11 @@ def _ours(db: Session, ids: Sequence[int]) -> set[int]:
     return set(db.scalars(select(Waiting.subject_id).where(Waiting.stage == STAGE, Waiting.subject_id.in_(ids))))
 
 
-def _finished(db: Session, ours: set[int], read: set[int]) -> list[int]:
-    """What need not wait any longer: all but mentions that are there and could not be read, as others hold them."""
+def _finished(db: Session, now: datetime, ours: set[int], read: set[int]) -> list[int]:
+    """What need not wait any longer: all but what waits for a reply that is going out, and mentions that are there and
+    could not be read, as others hold them."""
+    later = select(Waiting.subject_id).where(Waiting.stage == STAGE, Waiting.subject_id.in_(ours))
+    ours = ours - set(db.scalars(later.where(Waiting.due > now)))
     unread = ours - read
     held = set(db.scalars(select(Mention.id).where(Mention.id.in_(unread)))) if unread else set()
     return sorted(ours - held)
@@ -211,19 +214,28 @@ def _write(db: Session, clock: Clock, plans: Sequence[Plan]) -> None:
     for plan in sorted(plans, key=lambda plan: (plan.notice.created_at, plan.notice.id)):
         _place(desk, plan, now)
     case_rows.save(db, clock, desk.places)
+    if desk.later:
+        waits = update(Waiting).where(Waiting.stage == STAGE, Waiting.subject_id.in_(desk.later))
+        db.execute(waits.values(due=now + LATER).execution_options(synchronize_session=False))
 
 
 def _place(desk: Desk, plan: Plan, now: datetime) -> None:
     """Let the mention join a case, bring one back that was answered, open one for it, or leave it."""
     one = plan.notice
     own, answered = desk.find(plan), desk.answered(plan)
+    joins = own is not None and (plan.needed or own.thread == one.thread or plan.facts.direct)
+    if own is not None and own.going_out:
+        if joins and desk.waits(plan, now):
+            return
+        own = None
     if own is not None:
-        if plan.needed or own.thread == one.thread or plan.facts.direct:
+        if joins:
             own.join(desk.told(plan), now)
     elif answered is not None and plan.friendly:
         answered.thank(plan)
     elif answered is not None:
-        desk.come_back(answered, desk.told(plan, answered_back=True))
+        after = answered.answer is not None and answered.answer.at <= one.created_at
+        desk.come_back(answered, desk.told(plan, answered_back=after))
     elif plan.needed and not plan.friendly and (other := desk.in_thread(plan)):
         other.join(desk.told(plan), now)
     elif plan.needed:

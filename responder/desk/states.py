@@ -96,6 +96,7 @@ TRANSITIONS: Mapping[str, Move] = {
     "join": Move(
         _stay("new", "drafted", "proposed", "failed", "unsure") | _to("new", "snoozed"), "added another mention"
     ),
+    "hold_back": Move(_to("drafted", "approved"), "held the reply back: its author wrote again"),
     "edit": Move(
         _stay("new", "drafted", "proposed", "failed", "unsure") | _to("new", "snoozed"),
         "saw that its author edited the post",

@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 from core import audit
 from core.clock import Clock
 from core.errors import Stale
-from core.tables import Case, Draft
+from core.tables import Case, Draft, Reply
 from responder.desk.holding import LEASE, hold
+from responder.desk.notifications import tell
 from responder.desk.states import TRANSITIONS, held_by, refusal
 
 _FEW_WORDS = 3
@@ -77,6 +78,23 @@ def refuse_unseen(db: Session, case_id: int, user_id: int, text: str, seen: int 
     if seen is None or newest is None or newest.version == seen or newest.text.strip() in ("", text.strip()):
         return
     raise Stale("You have typed something else for this case in another window; look at it before you decide")
+
+
+def hold_back(db: Session, clock: Clock, case_id: int) -> None:
+    """An approved reply of this case is not sent any more: its text is back in the hands of who approved it, and they
+    and who proposed it are told why. What waited for its time finds no reply."""
+    newest = select(Reply).where(Reply.case_id == case_id, Reply.sent_at.is_(None)).order_by(Reply.turn.desc())
+    reply = db.scalars(newest.limit(1)).one_or_none()
+    if reply is None:
+        return
+    if reply.approved_by is None:
+        db.add(Draft(case_id=case_id, origin="kept", text=reply.text, why="approved", created_at=clock.now()))
+    else:
+        _write(db, clock, case_id, reply.approved_by, reply.text, None)
+    people = {one for one in (reply.approved_by, reply.proposed_by) if one is not None}
+    tell(db, clock, people, case_id, "held_back", "The author wrote again, so your reply was held back", key=reply.id)
+    db.delete(reply)
+    db.flush()
 
 
 def _begin(db: Session, clock: Clock, row: Case, user_id: int) -> None:

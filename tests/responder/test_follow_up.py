@@ -12,14 +12,28 @@ from sqlalchemy import select, update
 from core import waiting
 from core.clock import HeldClock
 from core.runtime import Runtime
-from core.tables import Audit, Case, Draft, PlaybookEntry, Reply
+from core.tables import Audit, Case, Draft, Notification, PlaybookEntry, Reply
 from core.types import Author
 from responder.desk import cases
 from responder.desk.outcome import Mood, compare
+from responder.desk.states import move
 from responder.drafts import playbook
 from responder.drafts.draft import Answers, Entry, Occasion, OwnDrafter
+from responder.outbox import post
 from responder.timing import follow_up
-from tests.responder.stories import CHATTER, COMPLAINT, PRAISE, UNREAD, add_brand, add_user, all_cases, case, hear, look
+from tests.responder.stories import (
+    CHATTER,
+    COMPLAINT,
+    PRAISE,
+    UNREAD,
+    add_brand,
+    add_user,
+    all_cases,
+    case,
+    hear,
+    look,
+    members,
+)
 
 DAY = 86_400
 ASK = "Hello {name}, is everything in order now? {brand}"
@@ -230,3 +244,67 @@ def test_a_complaint_where_there_was_none_is_worse_and_ironic_thanks_are_not_bet
     mood = Mood.of(Said())
     assert mood is not None
     assert not mood.kind
+
+
+def approved(runtime: Runtime, clock: HeldClock) -> Case:
+    """A case of Ann, an answer to which goes out in a moment."""
+    add_brand(runtime)
+    hear(runtime, "my parcel is late", native_id="root")
+    look(runtime)
+    (one,) = all_cases(runtime)
+    with runtime.db.write() as db:
+        cases.approve(db, clock, one.id, one.version, add_user(runtime, "Bo", "approver"), "Sorry, Ann! Which order?")
+    return case(runtime, one.id)
+
+
+def test_a_word_of_its_author_holds_an_approved_reply_back(runtime: Runtime, clock: HeldClock) -> None:
+    one = approved(runtime, clock)
+    clock.advance(5)
+    word = hear(runtime, "it is order 4711 @us.example", reply_to="root")
+    look(runtime)
+    back = case(runtime, one.id)
+    assert (back.state, members(runtime)) == ("drafted", {one.id: [one.mention_id, word]})
+    clock.advance(60)
+    assert post.work(runtime) == 0
+    with runtime.db.read() as db:
+        assert waiting.count(db, "post") == 0
+        assert db.scalars(select(Reply)).all() == []
+        assert db.scalars(select(Draft.text).where(Draft.origin == "person")).all() == ["Sorry, Ann! Which order?"]
+        [told] = db.scalars(select(Notification))
+        assert told.words == "The author wrote again, so your reply was held back"
+    assert not runtime.settings.outbox.exists()
+
+
+def test_a_word_that_crosses_our_reply_waits_for_it_and_brings_the_case_back(
+    runtime: Runtime, clock: HeldClock
+) -> None:
+    one = approved(runtime, clock)
+    clock.advance(10)
+    with runtime.db.write() as db:
+        going = move(db, clock, "start", one.id, one.version, None)
+    word = hear(runtime, "still nothing!", reply_to="root")
+    look(runtime)
+    assert members(runtime) == {one.id: [one.mention_id]}
+    clock.advance(3)
+    with runtime.db.write() as db:
+        move(db, clock, "sent", one.id, going.version, None)
+        db.execute(update(Reply).values(sent_at=clock.now(), native_id="ours"))
+    clock.advance(2)
+    look(runtime)
+    back = case(runtime, one.id)
+    assert (back.state, back.mention_id, members(runtime)) == ("new", word, {one.id: [one.mention_id, word]})
+    with runtime.db.read() as db:
+        assert waiting.count(db, "open_case") == 0
+
+
+def test_of_a_reply_that_stays_on_its_way_nobody_is_kept_waiting_for_long(
+    sqlite_runtime: Runtime, clock: HeldClock
+) -> None:
+    one = approved(sqlite_runtime, clock)
+    with sqlite_runtime.db.write() as db:
+        move(db, clock, "start", one.id, one.version, None)
+    hear(sqlite_runtime, "still nothing!", reply_to="root")
+    look(sqlite_runtime)
+    clock.advance(600)
+    look(sqlite_runtime)
+    assert [row.state for row in all_cases(sqlite_runtime)] == ["sending", "new"]
