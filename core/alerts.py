@@ -21,6 +21,8 @@ our own channels, a brand's."""
 SEVERITIES = ("normal", "high", "urgent")
 """From the least to the most."""
 
+_GROWING = frozenset({"incident", "spread"})
+
 STAGE = "alert"
 
 
@@ -41,8 +43,13 @@ def tell(
     statement = insert(db, Alert).values(**row)
     told = statement.on_conflict_do_update(index_elements=["kind", "subject_id", "key"], set_=said)
     alert_id = int(db.scalars(told.returning(Alert.id)).one())
-    waiting.add(db, clock, STAGE, [alert_id])
+    waiting.add(db, clock, STAGE, [alert_id], lane=lane_of(kind, severity))
     return alert_id
+
+
+def lane_of(kind: str, severity: str) -> int:
+    """The lane in which an alert goes out (core/waiting.py): what grows while nobody knows of it overtakes."""
+    return waiting.PRESSING if kind in _GROWING or severity == SEVERITIES[-1] else waiting.USUAL
 
 
 def taken(db: Session, clock: Clock, kind: str, subject_id: int) -> None:

@@ -1,8 +1,9 @@
 """The database: how a transaction is opened, and how an empty or old database is met.
 
 SQLite runs in WAL mode and writers say so when they begin (BEGIN IMMEDIATE), so that two of them wait for each
-other instead of failing half-way; it is synced at every commit, because what we have said to a customer must
-not be forgotten with the power. PostgreSQL needs no such care. Callers open one transaction, visibly:
+other instead of failing half-way, and those of this process take turns (core/turns.py); it is synced at every commit,
+because what we have said to a customer must not be forgotten with the power. PostgreSQL needs no such care. Callers
+open one transaction, visibly:
 
     with db.write() as session: ...     commits at the end, rolls back on an error
     with db.read() as session: ...      never commits
@@ -25,9 +26,16 @@ from sqlalchemy.orm import Session
 from core import audit, migrations
 from core.errors import SchemaOutdated
 from core.tables import Row
+from core.turns import Turn, Turns
 
 _MIGRATION_LOCK = 0x5249_5050_4C45
 """Key of the PostgreSQL advisory lock that lets one process at a time migrate ("RIPPLE")."""
+
+PRESSES = "presses"
+"""What a session's `info` says of a claim that holds something pressing (core/waiting.py)."""
+
+_PATIENCE = 30.0
+"""Seconds that a writer on SQLite waits for the others."""
 
 _MORE_AT_ONCE = 25
 """Connections beside the five that are kept: a page may read while it reads, on each of the server's threads."""
@@ -42,6 +50,8 @@ class Database:
             if url.startswith("sqlite")
             else create_engine(url, pool_pre_ping=True, max_overflow=_MORE_AT_ONCE, hide_parameters=True)
         )
+        self.turns = Turns()
+        """Of its writers in this process; used on SQLite."""
 
     @property
     def sqlite(self) -> bool:
@@ -51,10 +61,8 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """One transaction that is committed at the end of the block, or rolled back by any error."""
-        with self._connect(write=True) as connection, Session(connection, expire_on_commit=False) as session:
+        with self._writing(patient=False) as session:
             yield session
-            audit.seal(session)
-            session.commit()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -76,18 +84,32 @@ class Database:
 
     @contextmanager
     def settle(self, claimed: Session) -> Iterator[Session]:
-        """Where to write what was done with rows that `claim` chose: the same transaction, or SQLite's next."""
+        """Where to write what was done with rows that `claim` chose: the same transaction, or SQLite's next, where a
+        batch in which nothing presses lets other writers pass."""
         if self.sqlite:
             claimed.rollback()
-            with self.write() as session:
+            with self._writing(patient=not claimed.info.get(PRESSES)) as session:
                 yield session
         else:
             yield claimed
 
     @contextmanager
-    def _connect(self, *, write: bool) -> Iterator[Connection]:
-        with self.engine.connect() as connection:
-            yield connection.execution_options(ripplewatch_write=write)
+    def _writing(self, *, patient: bool) -> Iterator[Session]:
+        connected = self._connect(write=True, patient=patient)
+        with connected as connection, Session(connection, expire_on_commit=False) as session:
+            yield session
+            audit.seal(session)
+            session.commit()
+
+    @contextmanager
+    def _connect(self, *, write: bool, patient: bool = False) -> Iterator[Connection]:
+        turn = Turn(self.turns, patient=patient, seconds=_PATIENCE) if write and self.sqlite else None
+        try:
+            with self.engine.connect() as connection:
+                yield connection.execution_options(ripplewatch_turn=turn)
+        finally:
+            if turn is not None:
+                turn.leave()
 
     def prepare(self) -> None:
         """Make the schema in an empty database; refuse one that another version made.
@@ -168,7 +190,9 @@ def _sqlite(url: str) -> Engine:
     if file and file != ":memory:":
         Path(file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # it will hold people's words
     more = {"max_overflow": _MORE_AT_ONCE} if file and file != ":memory:" else {}  # which is one connection
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, hide_parameters=True, **more)
+    engine = create_engine(
+        url, connect_args={"timeout": _PATIENCE, "check_same_thread": False}, hide_parameters=True, **more
+    )
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, record: object) -> None:
@@ -179,7 +203,9 @@ def _sqlite(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        write = connection.get_execution_options().get("ripplewatch_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        turn: Turn | None = connection.get_execution_options().get("ripplewatch_turn")
+        if turn is not None:
+            turn.take()
+        connection.exec_driver_sql("BEGIN" if turn is None else "BEGIN IMMEDIATE")
 
     return engine

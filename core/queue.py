@@ -18,7 +18,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -31,7 +31,9 @@ from redis.retry import Retry
 from rq import Queue as RqJobs
 from rq import SimpleWorker
 from rq.exceptions import StopRequested
+from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.worker import DequeueStrategy
 from sqlalchemy import delete
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -44,8 +46,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-JOB_SECONDS = 60
+JOB_SECONDS = 5
 """A job that still finds work after this long nudges its stage again and ends, so that others get their turn."""
+
+JOB_ENDS = 600
+"""Seconds after which RQ takes a job for stuck."""
+
+GIVES_WAY = 2.0
+"""Seconds for which a thread without anything that presses lets others be, at most, before its next batch."""
+_LOOKS = 40
+"""How often it looks meanwhile whether it may go on."""
 
 RECONNECT_SECONDS = 5.0
 """How long at most a worker that lost Redis waits before it tries again."""
@@ -85,6 +95,7 @@ STAGES = {
         Stage("open_case", "responder", "responder.desk.open_case", next=("spread",)),
         Stage("incident", "responder", "responder.incidents.incident_cases"),
         Stage("clock", "responder", "responder.timing.clock", next=("alert",)),
+        Stage("answered", "responder", "responder.desk.answered"),
         Stage("follow_up", "responder", "responder.timing.follow_up"),
         Stage("spread", "responder", "responder.spread.spread"),
         Stage("digest", "responder", "responder.alerts.digest", next=("alert",)),
@@ -93,7 +104,7 @@ STAGES = {
         Stage("care", "responder", "responder.timing.care_days"),
     )
 }
-"""In the order in which a process that runs several looks for work: what a customer waits for comes first."""
+"""In the order in which a process that runs several first looks for work: what a customer waits for comes first."""
 
 
 class Queue(Protocol):
@@ -109,9 +120,16 @@ def stages_of(process: str, stages: Mapping[str, Stage] = STAGES) -> list[Stage]
     return [stage for stage in stages.values() if stage.process == process]
 
 
-def run_stage(runtime: Runtime, stage: Stage, stop: threading.Event | None = None, seconds: float = JOB_SECONDS) -> int:
+def run_stage(
+    runtime: Runtime,
+    stage: Stage,
+    stop: threading.Event | None = None,
+    seconds: float = JOB_SECONDS,
+    beside: Collection[str] = (),
+) -> int:
     """Work until nothing is left, `stop` is set or `seconds` have passed; nudge what comes next as it is made.
 
+    It ends as well, to go on later, when something presses at one of the stages `beside` it and nothing does here.
     Gives the number of items finished. Raises ItemsSetAside, after everything else, when items were set aside.
     """
     started, total, aside = runtime.clock.monotonic(), 0, 0
@@ -126,12 +144,21 @@ def run_stage(runtime: Runtime, stage: Stage, stop: threading.Event | None = Non
                 runtime.queue.nudge(following)
         else:
             break
-        if runtime.clock.monotonic() - started > seconds:
+        if runtime.clock.monotonic() - started > seconds or _overtaken(runtime, stage, beside):
             runtime.queue.nudge(stage.name)
             break
     if aside:
         raise ItemsSetAside(stage.name, aside)
     return total
+
+
+def _overtaken(runtime: Runtime, stage: Stage, beside: Collection[str]) -> bool:
+    """Whether something presses at one of these stages and nothing does at this one."""
+    if not beside:
+        return False
+    with runtime.db.read() as db:
+        busy = waiting.pressing(db, runtime.clock, {stage.name, *beside})
+    return bool(busy) and stage.name not in busy
 
 
 def beat(runtime: Runtime, runs: str) -> None:
@@ -188,12 +215,20 @@ class ThreadQueue:
             if self._stop.is_set():
                 return
             try:
-                run_stage(runtime, stage, self._stop)
+                self._give_way(runtime, stage)
+                run_stage(runtime, stage, self._stop, beside=self._stages)
             except ItemsSetAside as error:
                 log.warning("%s", error)
             except Exception:
                 log.exception("stage %s failed; it tries again at the next sweep", stage.name)
             wake.wait(_pause(runtime, [stage.name]))
+
+    def _give_way(self, runtime: Runtime, stage: Stage) -> None:
+        """Let what presses elsewhere have the interpreter and the database for itself, but not for ever."""
+        for _ in range(_LOOKS):
+            if self._stop.is_set() or not _overtaken(runtime, stage, self._stages):
+                break
+            runtime.clock.wait(self._stop, GIVES_WAY / _LOOKS)
 
 
 class RqQueue:
@@ -221,9 +256,7 @@ class RqQueue:
         try:
             jobs = self.jobs(stage)
             if not jobs.count:
-                jobs.enqueue(
-                    "core.queue.perform", stage, job_timeout=JOB_SECONDS * 10, result_ttl=0, failure_ttl=7 * 86400
-                )
+                jobs.enqueue("core.queue.perform", stage, job_timeout=JOB_ENDS, result_ttl=0, failure_ttl=7 * 86400)
         except redis.RedisError as error:
             log.warning("Redis did not take a nudge for %s (%s); the next sweep finds the work", stage, error)
 
@@ -232,13 +265,19 @@ class RqQueue:
 class _Serving:
     """What the jobs of this process share: a job finds it here, since a nudge carries nothing.
 
-    `worked`: a job has ended, so something may be due sooner than the sweep knows.
+    `own`: the stages of this process; `worked`: a job has ended, so something may be due sooner than the sweep knows.
     """
 
     runtime: Runtime
     stages: Mapping[str, Stage]
+    own: Collection[str]
     stop: threading.Event = field(default_factory=threading.Event)
     worked: threading.Event = field(default_factory=threading.Event)
+
+    def pressing(self) -> set[str]:
+        """At which stages of this process something presses."""
+        with self.runtime.db.read() as db:
+            return waiting.pressing(db, self.runtime.clock, self.own)
 
 
 _serving: list[_Serving] = []
@@ -248,7 +287,7 @@ def perform(stage: str) -> int:
     """The RQ job: run a stage in this worker process. What it raises makes the job a failed one."""
     serving = _serving[-1]
     try:
-        return run_stage(serving.runtime, serving.stages[stage], serving.stop)
+        return run_stage(serving.runtime, serving.stages[stage], serving.stop, beside=serving.own)
     finally:
         serving.worked.set()
 
@@ -256,10 +295,19 @@ def perform(stage: str) -> int:
 class _Worker(SimpleWorker):
     """Does not fork: a model stays loaded, and an onnxruntime session does not survive a fork.
 
-    Asked to stop, it finishes the batch in hand and not the whole job.
+    Asked to stop, it finishes the batch in hand and not the whole job. Its stages take turns, and one at which
+    something presses has the next.
     """
 
     max_connection_wait_time = 5.0
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, RqJobs] | None:
+        with suppress(SQLAlchemyError):  # the job itself will say what is wrong with the database
+            busy = _serving[-1].pressing()
+            self._ordered_queues.sort(key=lambda jobs: jobs.name not in busy)
+        return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         _serving[-1].stop.set()
@@ -274,7 +322,7 @@ def serve(runtime: Runtime, process: str, *, burst: bool = False, stages: Mappin
     if not isinstance(runtime.queue, RqQueue):
         raise TypeError("serve needs the RQ queue: set REDIS_URL")
     own = stages_of(process, stages)
-    _serving.append(_Serving(runtime, stages))
+    _serving.append(_Serving(runtime, stages, [stage.name for stage in own]))
     try:
         with suppress(StopRequested), _stopped_by_signals():
             if burst:
@@ -327,7 +375,8 @@ def _work(queue: RqQueue, stages: list[Stage], *, burst: bool = False) -> None:
     jobs = [queue.jobs(stage.name, connection) for stage in stages]
     try:
         with _stopped_by_signals():
-            _Worker(jobs, connection=connection, serializer=JSONSerializer).work(burst=burst)
+            worker = _Worker(jobs, connection=connection, serializer=JSONSerializer)
+            worker.work(burst=burst, dequeue_strategy=DequeueStrategy.ROUND_ROBIN)
     finally:
         connection.close()
 

@@ -11,13 +11,13 @@ are those that have waited longest in any lane, so that nothing waits for ever.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import case, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from core.clock import Clock
-from core.db import insert
+from core.db import PRESSES, insert
 from core.tables import Waiting
 
 PRESSING, USUAL, LATE = 0, 1, 2
@@ -25,6 +25,9 @@ PRESSING, USUAL, LATE = 0, 1, 2
 
 AT_ONCE = 32
 """As many of what presses are taken in one batch: few, so that they are through before a large batch would be."""
+
+STALLED = timedelta(seconds=30)
+"""What has been due for so long and is not done meets some trouble, for which other work need not wait."""
 
 _SHARE = 8
 """One in so many of a batch is there because it has waited longest, whatever its lane."""
@@ -63,12 +66,13 @@ def take(db: Session, clock: Clock, stage: str, limit: int) -> list[int]:
 
     Where something presses it is taken with few others, so that it need not wait for a whole batch to be done. Of two
     and more, one in _SHARE is there because it has waited longest. On PostgreSQL they are locked, and what others hold
-    is passed over.
+    is passed over. Whether something presses is noted, for who writes what comes of it (Database.settle).
     """
     due = select(Waiting.subject_id).where(Waiting.stage == stage, Waiting.due <= clock.now())
     due = due.order_by(Waiting.due, Waiting.subject_id).with_for_update(skip_locked=True)
     few = min(limit, AT_ONCE)
     pressing = list(db.scalars(due.where(Waiting.lane == PRESSING).limit(few - _share(few))))
+    db.info[PRESSES] = bool(pressing)
     if pressing:
         return pressing + list(db.scalars(due.where(Waiting.subject_id.not_in(pressing)).limit(_share(few))))
     longest = list(db.scalars(due.limit(_share(limit))))
@@ -107,6 +111,13 @@ def done(db: Session, stage: str, ids: Sequence[int]) -> None:
 def any_for(db: Session, clock: Clock, stage: str) -> bool:
     """Whether anything is due for `stage`."""
     return bool(db.scalar(select(exists().where(Waiting.stage == stage, Waiting.due <= clock.now()))))
+
+
+def pressing(db: Session, clock: Clock, stages: Collection[str]) -> set[str]:
+    """At which of these stages something presses. What has done so for longer than STALLED holds nobody up."""
+    now = clock.now()
+    wanted = select(Waiting.stage).where(Waiting.stage.in_(stages), Waiting.lane == PRESSING)
+    return set(db.scalars(wanted.where(Waiting.due <= now, Waiting.due > now - STALLED).distinct()))
 
 
 def next_due(db: Session, clock: Clock, stages: Collection[str]) -> datetime | None:

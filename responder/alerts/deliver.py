@@ -41,8 +41,8 @@ from responder.alerts.senders import Senders, sender_of
 log = logging.getLogger(__name__)
 
 STAGE = "deliver"
-BATCH = 20
-"""Deliveries per call of `work`."""
+BATCH = 4
+"""Deliveries per call of `work`: few, since each is a call of a service, and then what presses is looked for again."""
 
 LEASE = timedelta(minutes=2)
 """So long a claimed delivery is left to the worker that has it; the deadlines of every sender end well before."""

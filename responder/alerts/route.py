@@ -18,6 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from core import waiting
+from core.alerts import lane_of
 from core.clock import Clock
 from core.db import insert
 from core.roles import holds
@@ -38,7 +39,6 @@ CHANGED = frozenset({"slack"})
 
 _ON_THE_PAGES = frozenset({"incident", "channel"})
 _ESCALATED = frozenset({"incident", "spread", "breach", "source", "canary"})
-_LANES = {"urgent": waiting.PRESSING, "high": waiting.PRESSING}
 
 
 def work(runtime: Runtime) -> int:
@@ -105,7 +105,7 @@ def _write(db: Session, clock: Clock, alert: Alert, kind: str, due: Mapping[int,
         made = insert(db, Delivery).values(**row, state="waiting", attempts=0, place={}, shown="")
         new = db.scalar(made.on_conflict_do_nothing().returning(Delivery.id))
         if new is not None:
-            waiting.add(db, clock, "deliver", [new], moment, lane=_LANES.get(alert.severity, waiting.USUAL))
+            waiting.add(db, clock, "deliver", [new], moment, lane=lane_of(alert.kind, alert.severity))
         else:
             _sooner(db, clock, alert, kind, channel_id, moment)
 
@@ -118,7 +118,7 @@ def _sooner(db: Session, clock: Clock, alert: Alert, kind: str, channel_id: int,
         row.due = moment
         db.flush()
         waiting.done(db, "deliver", [row.id])
-        waiting.add(db, clock, "deliver", [row.id], moment, lane=_LANES.get(alert.severity, waiting.USUAL))
+        waiting.add(db, clock, "deliver", [row.id], moment, lane=lane_of(alert.kind, alert.severity))
 
 
 def _bring_up_to_date(db: Session, clock: Clock, alert: Alert) -> None:

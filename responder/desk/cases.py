@@ -102,9 +102,7 @@ def approve(
     text = _plain(text)
     via = _replier_of(row)
     approving.refuse_bad_text(db, row, text)
-    say = approving.say_of(db, row, user_id, text)
-    if not say.may_approve:
-        raise Forbidden(f"this reply needs a second person: {'; '.join(say.why) or 'it was proposed'}. Propose it")
+    approving.refuse_alone(db, row, user_id, text)
     proposer = row.proposed_by if row.state == "proposed" else None
     goes_out = _when(clock, at)
     detail = audit.fingerprint(text) | {"account": account, "via": via} | ({"at": at.isoformat()} if at else {})
@@ -114,10 +112,8 @@ def approve(
     reply = _add_reply(db, clock, case_id, user_id, text, via, account)
     reply.send_after, reply.proposed_by = goes_out, proposer
     db.flush()
-    waiting.add(db, clock, "post", [reply.id], goes_out)
-    if proposer not in (None, user_id):
-        words = f"{name_of(db, user_id)} approved your reply"
-        tell(db, clock, [proposer], case_id, "approved", words, key=version)
+    waiting.add(db, clock, "post", [reply.id], goes_out, lane=waiting.PRESSING)
+    _tell_proposer(db, clock, reply, user_id, version)
     return reply
 
 
@@ -140,7 +136,7 @@ def reschedule(db: Session, clock: Clock, case_id: int, version: int, user_id: i
     goes_out, reply = _when(clock, at), last_reply(db, case_id)
     if reply is not None:  # the to-do list first, as the stage does, so that neither waits for the other
         waiting.done(db, "post", [reply.id])
-        waiting.add(db, clock, "post", [reply.id], goes_out)
+        waiting.add(db, clock, "post", [reply.id], goes_out, lane=waiting.PRESSING)
         reply.send_after = goes_out
     return move(db, clock, "reschedule", case_id, version, user_id, {"at": goes_out.isoformat()})
 
@@ -148,12 +144,19 @@ def reschedule(db: Session, clock: Clock, case_id: int, version: int, user_id: i
 def answer_by_hand(
     db: Session, clock: Clock, case_id: int, version: int, user_id: int, text: str, url: str | None = None
 ) -> Case:
-    """The person has answered on the platform themselves, with this text; `url` is where it can be seen."""
+    """The person has answered on the platform themselves, with this text; `url` is where it can be seen.
+
+    Forbidden where it needs a second person: they propose it, and who may approve posts it.
+    """
     url, text = _web_address(url), _plain(text)
+    before = _readable(db, clock, "answer_by_hand", case_id, version)
+    approving.refuse_alone(db, before, user_id, text)
+    proposer = before.proposed_by if before.state == "proposed" else None
     row = move(db, clock, "answer_by_hand", case_id, version, user_id, audit.fingerprint(text), snoozed_until=None)
     approving.retire_proposal(db, case_id)
     reply = _add_reply(db, clock, case_id, user_id, text, "hand", "")
-    reply.sent_at, reply.url = clock.now(), url
+    reply.sent_at, reply.url, reply.proposed_by = clock.now(), url, proposer
+    _tell_proposer(db, clock, reply, user_id, version)
     return row
 
 
@@ -255,6 +258,12 @@ def _add_reply(db: Session, clock: Clock, case_id: int, user_id: int, text: str,
     db.add(reply)
     db.flush()
     return reply
+
+
+def _tell_proposer(db: Session, clock: Clock, reply: Reply, user_id: int, version: int) -> None:
+    if reply.proposed_by not in (None, user_id):
+        words = f"{name_of(db, user_id)} approved your reply"
+        tell(db, clock, [reply.proposed_by], reply.case_id, "approved", words, key=version)
 
 
 def _plain(text: str) -> str:

@@ -206,7 +206,7 @@ def _outgoing(db: Session, row: Reply) -> Outgoing:
 
 def _wait(db: Session, clock: Clock, reply_id: int, due: datetime) -> None:
     waiting.done(db, STAGE, [reply_id])
-    waiting.add(db, clock, STAGE, [reply_id], due)
+    waiting.add(db, clock, STAGE, [reply_id], due, lane=waiting.PRESSING)
 
 
 def _send(runtime: Runtime, replier: Replier, claim: Claim) -> Outcome:

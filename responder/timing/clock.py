@@ -28,8 +28,8 @@ from responder.desk.notifications import tell
 from responder.timing.sla import OpenHours
 
 STAGE, FOLLOW_UP = "clock", "follow_up"
-BATCH = 200
-"""Cases per transaction."""
+BATCH = 40
+"""Cases per transaction: few, since each is told of to several people, and nobody else writes meanwhile."""
 
 SEVERITIES = ("urgent", "high", "normal")
 WARNED = 0.75

@@ -107,6 +107,23 @@ def test_a_stage_with_much_to_do_lets_others_have_their_turn(sqlite_runtime: Run
     assert queue.nudged == ["slow"]
 
 
+def test_a_stage_lets_what_presses_at_another_pass_but_not_for_long(
+    sqlite_runtime: Runtime, queue: NudgeList, clock: HeldClock
+) -> None:
+    beside = ["first", "second", "slow"]
+    wait_for(sqlite_runtime, "first", range(20, 29))
+    with sqlite_runtime.db.write() as db:
+        waiting.add(db, clock, "slow", [1], lane=waiting.PRESSING)
+    once = run_stage(sqlite_runtime, FIRST, beside=beside)
+    assert 0 < once < 9
+    assert queue.nudged == ["second", "first"]
+    with sqlite_runtime.db.write() as db:
+        waiting.add(db, clock, "first", [30], lane=waiting.PRESSING)
+    assert run_stage(sqlite_runtime, FIRST, beside=beside) == once  # it goes first, and then others pass again
+    clock.advance(waiting.STALLED.total_seconds())
+    assert run_stage(sqlite_runtime, FIRST, beside=beside) == 10 - 2 * once  # whatever is the matter there
+
+
 def test_a_stage_stops_when_the_process_ends(sqlite_runtime: Runtime) -> None:
     stop = threading.Event()
     stop.set()
