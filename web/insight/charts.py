@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from responder.alerts import chart as drawn
@@ -81,12 +82,9 @@ class Chart:
         return not any(value for line in self.lines for value in line.values)
 
     @property
-    def labels(self) -> list[str]:
+    def labels(self) -> Sequence[str]:
         """What each day or hour is called."""
-        local = [bucket.start.astimezone(self.zone) for bucket in self.buckets]
-        hour = ", %H:%M %Z" if len({one.utcoffset() for one in local}) > 1 else ", %H:%M"
-        said = [f"{one:%a} {one.day} {one:%b}{one.strftime(hour if self.hourly else '')}" for one in local]
-        return [*said[:-1], f"{said[-1]}, so far"] if self.unfinished and said else said
+        return _labels(tuple(self.buckets), self.zone, self.hourly, self.unfinished)
 
     @property
     def rows(self) -> Iterator[tuple[str, list[tuple[str, str]]]]:
@@ -109,12 +107,20 @@ class Chart:
         return f"{value:,.1f}" if self.unit == "hours" else f"{value:,.0f}"
 
 
+@lru_cache(maxsize=32)  # the charts of a page share them
+def _labels(buckets: tuple[Bucket, ...], zone: ZoneInfo, hourly: bool, unfinished: bool) -> Sequence[str]:
+    local = [bucket.start.astimezone(zone) for bucket in buckets]
+    hour = ", %H:%M %Z" if len({one.utcoffset() for one in local}) > 1 else ", %H:%M"
+    said = [f"{one:%a} {one.day} {one:%b}{one.strftime(hour if hourly else '')}" for one in local]
+    return [*said[:-1], f"{said[-1]}, so far"] if unfinished and said else said
+
+
 def data(chart: Chart) -> str:
     """What web/static/trends.js draws: moments in seconds since 1970, values, looks and links, as JSON."""
     return json.dumps(
         {
             "at": [int(bucket.start.timestamp()) for bucket in chart.buckets],
-            "labels": chart.labels,
+            "labels": list(chart.labels),
             "lines": [
                 {"name": line.name, "look": line.look, "values": list(line.values), "hrefs": list(line.hrefs)}
                 for line in chart.lines

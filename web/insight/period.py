@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from core.errors import BadInput
@@ -82,24 +82,14 @@ class Period:
         most = min(days, self.days)
         return Period(self.last - timedelta(days=most - 1), most, self.ends, self.zone, self.hourly)
 
-    def offsets(self) -> Iterator[tuple[datetime, datetime, int]]:
-        """Spans (from, to, seconds ahead of UTC) in which the local clock is not changed."""
-        begin, ahead = self.start, self._ahead(self.start)
-        for day in range(1, self.days + 1):
-            edge = min(self._midnight(day), self.end)
-            if self._ahead(edge) == ahead:
-                continue
-            changed = next(hour for hour in _hours(edge - 2 * DAY, edge + HOUR) if self._ahead(hour) != ahead)
-            if changed < self.end:
-                yield begin, changed, ahead
-                begin, ahead = changed, self._ahead(changed)
-        yield begin, self.end, ahead
-
-    def _ahead(self, moment: datetime) -> int:
-        return int((moment.astimezone(self.zone).utcoffset() or timedelta(0)).total_seconds())
-
     def _midnight(self, day: int) -> datetime:
-        return _up(datetime.combine(self.first + timedelta(days=day), time(), self.zone))
+        return _midnight(self.first + timedelta(days=day), self.zone)
+
+
+@lru_cache(maxsize=8192)  # a page asks for the same days many times
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    """The hour (UTC) with which a local day begins."""
+    return _up(datetime.combine(day, time(), zone))
 
 
 def chosen(args: Mapping[str, str], zone: str, now: datetime) -> Period:

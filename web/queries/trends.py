@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import reduce
+from typing import Any
 
-from sqlalchemy import BigInteger, cast, extract, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ARRAY, BigInteger, Select, Text, bindparam, cast, extract, func, or_, select, true
+from sqlalchemy.orm import Session, aliased
 
 from core.roles import Rights
 from core.tables import Brand, Gap, HourCount, Incident, Ripple, Source, Topic, WordCount
+from core.tables.row import UtcDateTime
 from sentiment.accuracy import Share
 from web.insight.period import Period
 
@@ -89,23 +93,55 @@ def counted(
     """Counts by brand and by the number of the day or hour, of the period or of all from `since` to its end."""
     back = max(0, (period.start - since).days + 2) if since else 0
     whole = Period(period.first - timedelta(days=back), period.days + back, period.ends, period.zone, period.hourly)
+    spans = [
+        (number, max(one.start, since or one.start), one.end)
+        for number, one in zip(numbers(whole), whole.buckets, strict=True)
+    ]
+    spans = [one for one in spans if one[1] < one[2]]
     found: dict[int, dict[int, Counts]] = {brand_id: {} for brand_id in brands}
-    for start, end, ahead in whole.offsets():
-        seconds = cast(extract("epoch", HourCount.hour), BigInteger)
-        number = seconds // 3600 if period.hourly else (seconds + ahead) // 86400
-        rows = (
-            select(HourCount.brand_id, number, *(func.sum(column) for column in _COLUMNS))
-            .where(HourCount.brand_id.in_(brands), HourCount.dimension == only[0])
-            .where(HourCount.hour >= max(start, since or start), HourCount.hour < end)
-            .group_by(HourCount.brand_id, number)
-        )
-        if only != ALL:
-            rows = rows.where(HourCount.value == only[1])
-        for brand_id, place, *sums in db.connection().execute(rows).all():
-            here = Counts(*map(int, sums))
-            mine = found[brand_id]
-            mine[int(place)] = together((mine[int(place)], here)) if int(place) in mine else here
+    if spans:
+        rows = _by_hour(brands, spans, only) if period.hourly else _by_day(db, brands, spans, only)
+        for brand_id, number, *sums in db.connection().execute(rows):
+            told = sums if period.hourly else (sums[0] or "0,0,0,0,0,0").split(",")
+            found[brand_id][int(number)] = Counts(*map(int, told))
     return found
+
+
+_Span = tuple[int, datetime, datetime]
+"""The number of a day or hour, its begin and its end."""
+
+
+def _by_hour(brands: Sequence[int], spans: Sequence[_Span], only: tuple[str, str]) -> Select[Any]:
+    """Each hour as it is kept; its number since 1970 from the database."""
+    number = cast(extract("epoch", HourCount.hour), BigInteger) // 3600
+    rows = select(HourCount.brand_id, number, *_COLUMNS).where(HourCount.brand_id.in_(brands))
+    place = (HourCount.dimension == only[0], HourCount.value == only[1])
+    return rows.where(*place, HourCount.hour >= spans[0][1], HourCount.hour < spans[-1][2])
+
+
+def _by_day(db: Session, brands: Sequence[int], spans: Sequence[_Span], only: tuple[str, str]) -> Select[Any]:
+    """The sums of each span, as one text: each is read along the index by itself, so that no hour's day has to be
+    worked out and nothing is sorted, which takes three times as long."""
+    each: Any
+    if db.get_bind().dialect.name == "sqlite":
+        told = json.dumps([[number, f"{start:{_STORED}}", f"{end:{_STORED}}"] for number, start, end in spans])
+        each = func.json_each(told).table_valued("value")
+        number, start, end = (func.json_extract(each.c.value, f"$[{place}]") for place in range(3))
+    else:
+        columns = ((BigInteger(), "number"), (UtcDateTime(), "start"), (UtcDateTime(), "end"))
+        arrays = [bindparam(None, [one[at] for one in spans], ARRAY(kind)) for at, (kind, _) in enumerate(columns)]
+        each = func.unnest(*arrays).table_valued(*(name for _, name in columns)).render_derived()
+        number, start, end = each.c.number, each.c.start, each.c.end
+    hours = aliased(HourCount)
+    sums = [cast(func.sum(getattr(hours, column.key)), Text) for column in _COLUMNS]
+    text = reduce(lambda before, one: before + "," + one, sums)
+    mine = (hours.brand_id == Brand.id, hours.dimension == only[0], hours.value == only[1])
+    told_of = select(text).where(*mine, hours.hour >= start, hours.hour < end).scalar_subquery()
+    return select(Brand.id, number, told_of).select_from(Brand).join(each, true()).where(Brand.id.in_(brands))
+
+
+_STORED = "%Y-%m-%d %H:%M:%S.%f"
+"""How SQLite holds a moment."""
 
 
 def numbers(period: Period) -> list[int]:
