@@ -22,6 +22,7 @@ import requests
 import urllib3
 
 from core.errors import GiveUp, PlatformError, RetryLater, Unsure
+from core.tls import trusted
 from core.types import Outgoing, Receipt
 from listener.http import retry_after
 
@@ -42,6 +43,7 @@ Words = Callable[[bytes], str]
 def client(seconds: float, headers: Mapping[str, str] | None = None) -> httpx2.Client:
     """One that connects anew for each request: a connection that ended unnoticed would leave us unsure."""
     return httpx2.Client(
+        verify=trusted(),
         timeout=httpx2.Timeout(seconds, connect=min(10, seconds)),
         limits=httpx2.Limits(max_keepalive_connections=0),
         headers={"User-Agent": "ripplewatch", **(headers or {})},

@@ -103,11 +103,16 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def sqlite(settings: Settings, sqlite_template: Path) -> Iterator[Database]:
-    """A SQLite database with its tables, in the place where `settings` look for it."""
+def tables(settings: Settings, sqlite_template: Path) -> None:
+    """The tables lie where `settings` look for them, so that no command has to make them first: that takes a second."""
     home = settings.ripplewatch_home
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.copyfile(sqlite_template, make_url(settings.database).database or "")
+
+
+@pytest.fixture
+def sqlite(settings: Settings, tables: None) -> Iterator[Database]:
+    """A SQLite database with its tables, in the place where `settings` look for it."""
     database = _open(settings.database)
     yield database
     database.close()

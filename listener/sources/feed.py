@@ -31,6 +31,7 @@ import httpx2
 
 from core.errors import BadInput, GiveUp, RetryLater
 from core.log import redact
+from core.tls import trusted
 from core.types import Author, Mention, Page, Permission, Span
 from listener.http import check
 from listener.markup import plain_text
@@ -91,7 +92,9 @@ class Feed:
         self._context = context
         self._url = str(context.settings.get("url") or "")
         _web_address(self._url, BadInput)
-        self._http = httpx2.Client(timeout=httpx2.Timeout(20, connect=10), follow_redirects=False, trust_env=False)
+        self._http = httpx2.Client(
+            verify=trusted(), timeout=httpx2.Timeout(20, connect=10), follow_redirects=False, trust_env=False
+        )
 
     def fetch(self, cursor: str | None) -> Page:
         """All entries of the feed, unless the server says that nothing has changed."""

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import httpx2
 
 from core.errors import GiveUp, RetryLater
+from core.tls import trusted
 from core.types import Author, Counts, Mention, Page, Permission, Recount, Rejected, Span
 from listener.http import check
 from listener.markup import plain_text
@@ -53,7 +54,9 @@ class HackerNews:
     def __init__(self, context: Context) -> None:
         """Nothing to set."""
         self._context = context
-        self._http = httpx2.Client(timeout=httpx2.Timeout(20, connect=10), headers={"User-Agent": "ripplewatch"})
+        self._http = httpx2.Client(
+            verify=trusted(), timeout=httpx2.Timeout(20, connect=10), headers={"User-Agent": "ripplewatch"}
+        )
 
     def fetch(self, cursor: str | None) -> Page:
         """Everything since the cursor (seconds since 1970, UTC), less an overlap, for each term."""

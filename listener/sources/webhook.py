@@ -23,6 +23,7 @@ from typing import ClassVar
 import httpx2
 
 from core.errors import BadInput, GiveUp, RetryLater
+from core.tls import trusted
 from core.types import Access, Page, Permission
 from listener.http import check
 from listener.source import Context, Field
@@ -130,7 +131,7 @@ class Webhook:
         address = f"{self._context.process.public_url.rstrip('/')}{path(self._context.source_id or 0)}"
         headers = {"Content-Type": "application/json", **signed(self._secret, body, now)}
         try:
-            with httpx2.Client(timeout=_SECONDS, follow_redirects=False, trust_env=False) as http:
+            with httpx2.Client(verify=trusted(), timeout=_SECONDS, follow_redirects=False, trust_env=False) as http:
                 answer = http.post(address, content=body, headers=headers)
         except httpx2.InvalidURL as error:
             raise GiveUp(f"PUBLIC_URL is no address: {error}") from error

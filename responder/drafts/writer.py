@@ -22,6 +22,7 @@ import httpx2
 from core.clock import Clock, SystemClock
 from core.errors import RipplewatchError
 from core.settings import Settings
+from core.tls import trusted
 from responder.drafts.prompt import Message
 
 SECONDS = 40.0
@@ -88,7 +89,9 @@ class EndpointWriter:
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         limits = httpx2.Timeout(self._seconds, connect=min(5.0, self._seconds))
         try:
-            with httpx2.stream("POST", self._url, json=question, headers=headers, timeout=limits) as response:
+            with httpx2.stream(
+                "POST", self._url, json=question, headers=headers, timeout=limits, verify=trusted()
+            ) as response:
                 for part in response.iter_bytes():
                     body += part
                     if len(body) > _MOST_BYTES:

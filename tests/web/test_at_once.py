@@ -16,6 +16,7 @@ from core import audit
 from core.clock import HeldClock
 from core.runtime import Runtime
 from core.tables import Audit, Case, Draft, Notification, Reply, User
+from core.tls import trusted
 from responder.desk.cases import UNDO
 from responder.outbox import post
 from tests.web.serving import serving
@@ -89,7 +90,7 @@ def _browsers(runtime: Runtime, app: Flask, address: str) -> list[Browser]:
     return [
         Browser(
             windows[number],
-            httpx2.Client(base_url=address, cookies=_cookies(app, windows[number]), timeout=60),
+            httpx2.Client(base_url=address, cookies=_cookies(app, windows[number]), timeout=60, verify=trusted()),
             cases[number % PEOPLE % CASES],
             f"{number:02} " + " ".join(chance.sample(_WORDS, 8)),
             chance.random() < 0.3,

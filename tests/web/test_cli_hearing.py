@@ -22,6 +22,8 @@ from core.settings import Settings
 from core.tables import Case, Mention, Source, Verdict
 from tests.web.ripplewatch import ripplewatch
 
+pytestmark = pytest.mark.usefixtures("tables")
+
 Record = dict[str, Any]
 
 POSTS: list[Record] = [
@@ -56,7 +58,7 @@ POSTS: list[Record] = [
 
 
 @pytest.fixture
-def brand() -> None:
+def brand(tables: None) -> None:
     assert ripplewatch("brand", "add", "acme").code == 0
 
 

@@ -14,6 +14,8 @@ from core.tables import User, WordList
 from tests.web.ripplewatch import ripplewatch
 from web import password
 
+pytestmark = pytest.mark.usefixtures("tables")
+
 SECRET = "correct horse battery"
 
 

@@ -89,6 +89,7 @@ def test_run_with_the_sample_serves_prints_the_first_link_and_ends_when_told(set
     assert _rows(settings, Heartbeat.runs) == [], "it ended as it should, and nobody needs to look for it"
 
 
+@pytest.mark.usefixtures("tables")
 def test_web_alone_ends_at_ctrl_c_and_prints_no_link_once_there_is_a_user() -> None:
     ripplewatch("user", "add", "jane", "--role", "admin", "--password-file", "-", stdin="correct horse battery")
     with started("web", "--port", "0") as process:
@@ -98,6 +99,7 @@ def test_web_alone_ends_at_ctrl_c_and_prints_no_link_once_there_is_a_user() -> N
         assert "Open http" not in end(process, signal.SIGINT)
 
 
+@pytest.mark.usefixtures("tables")
 def test_judging_without_redis_says_that_it_is_alive_and_ends_when_told(settings: Settings) -> None:
     with started("judge") as process:
         until(process, r"looks for work every 15 s")
@@ -106,6 +108,7 @@ def test_judging_without_redis_says_that_it_is_alive_and_ends_when_told(settings
     assert _rows(settings, Heartbeat.runs) == []
 
 
+@pytest.mark.usefixtures("tables")
 def test_listening_ends_when_told() -> None:
     with started("listen") as process:
         until(process, "Ripplewatch listens")

@@ -15,6 +15,8 @@ from core.tables import Source
 from listener.source import kinds
 from tests.web.ripplewatch import ripplewatch
 
+pytestmark = pytest.mark.usefixtures("tables")
+
 FEED = ("source", "add", "feed", "--name", "Company blog", "--url", "https://blog.example/feed.xml")
 
 

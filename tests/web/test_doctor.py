@@ -301,8 +301,8 @@ def _program(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("tables")
 def test_a_database_one_migration_behind_and_a_damaged_model_are_named(settings: Settings, tmp_path: Path) -> None:
-    assert ripplewatch("migrate").code == 0
     database = settings.ripplewatch_home / "ripplewatch.sqlite"
     before = _version(database)
     program = _program(tmp_path / "next")
@@ -317,8 +317,8 @@ def test_a_database_one_migration_behind_and_a_damaged_model_are_named(settings:
     assert _version(database) == before, "the doctor only looks"
 
 
+@pytest.mark.usefixtures("tables")
 def test_a_database_that_a_newer_program_made_is_named(settings: Settings) -> None:
-    assert ripplewatch("migrate").code == 0
     with closing(sqlite3.connect(settings.ripplewatch_home / "ripplewatch.sqlite")) as db, db:
         db.execute("UPDATE alembic_version SET version_num = '9000'")
     _, findings = doctor()

@@ -15,6 +15,7 @@ import pytest
 from core import tables
 from core.clock import HeldClock
 from core.runtime import Runtime
+from core.tls import trusted
 from listener.sources.webhook import signed
 from tests.listener import made
 from tests.web.test_hooks import SECRET, add_webhook, item, served
@@ -39,7 +40,7 @@ class Sender:
             assert isinstance(self.runtime.clock, HeldClock)
             self.runtime.clock.advance(late)
         self.requests += 1
-        answer = httpx2.post(self.url, content=body, headers=headers, timeout=30)
+        answer = httpx2.post(self.url, content=body, headers=headers, timeout=30, verify=trusted())
         self.statuses.add(answer.status_code)
         return answer.status_code
 

@@ -16,6 +16,7 @@ import httpx2
 
 from core.clock import Clock
 from core.errors import GiveUp, RetryLater
+from core.tls import trusted
 from listener.http import check
 
 Params = Mapping[str, str | list[str]]
@@ -31,7 +32,9 @@ class Login:
         self._session: dict[str, str] = json.loads(session) if session else {}
         self._renewed = False
         self._http = httpx2.Client(
-            timeout=httpx2.Timeout(seconds, connect=min(10, seconds)), headers={"User-Agent": "ripplewatch"}
+            verify=trusted(),
+            timeout=httpx2.Timeout(seconds, connect=min(10, seconds)),
+            headers={"User-Agent": "ripplewatch"},
         )
 
     def get(self, method: str, params: Params | None = None) -> dict[str, Any]:

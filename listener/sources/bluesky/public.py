@@ -8,6 +8,7 @@ import httpx2
 
 from core.clock import Clock
 from core.errors import RetryLater
+from core.tls import trusted
 from core.types import Counts
 from listener.sources.bluesky.login import body_of
 from listener.sources.bluesky.page import UNREADABLE
@@ -23,7 +24,9 @@ class Public:
     def __init__(self, url: str, clock: Clock, seconds: float) -> None:
         self._url, self._clock = url.rstrip("/"), clock
         self._http = httpx2.Client(
-            timeout=httpx2.Timeout(seconds, connect=min(10, seconds)), headers={"User-Agent": "ripplewatch"}
+            verify=trusted(),
+            timeout=httpx2.Timeout(seconds, connect=min(10, seconds)),
+            headers={"User-Agent": "ripplewatch"},
         )
 
     def counts(self, uris: Sequence[str]) -> dict[str, Counts]:

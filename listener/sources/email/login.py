@@ -14,6 +14,7 @@ from urllib.parse import quote
 import httpx2
 
 from core.errors import BadInput, RetryLater
+from core.tls import trusted
 from listener.http import check
 from listener.source import Context
 
@@ -58,7 +59,7 @@ class Login:
             "scope": _SCOPE,
         }
         try:
-            with httpx2.Client(timeout=self._seconds, follow_redirects=False) as http:
+            with httpx2.Client(verify=trusted(), timeout=self._seconds, follow_redirects=False) as http:
                 answer = http.post(f"{host}/{quote(self._tenant)}/oauth2/v2.0/token", data=form)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise RetryLater(f"{host} cannot be reached: {error or type(error).__name__}") from error

@@ -20,6 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from core.clock import Clock
 from core.errors import BadInput, GiveUp, RetryLater
+from core.tls import trusted
 from listener.http import check
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class Server:
         self._url, self._clock, self._seconds = url, clock, seconds
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx2.Client(
+            verify=trusted(),
             timeout=httpx2.Timeout(seconds, connect=min(10, seconds)),
             headers={"User-Agent": "ripplewatch"} | self._headers,
         )
