@@ -3,8 +3,9 @@
 a reply that was sent                it is seen on the platform: confirmed
 a reply that somebody sent by hand   the same, and now its address is known
 one of which nobody knows            it is there, and the person who decides is told
-none of ours                         somebody answered on the platform itself: the case's history says so, and a
-                                     reply that was approved before is not sent any more (responder/outbox/post.py)
+none of ours                         somebody answered on the platform itself: the case's history says so, a reply
+                                     that was approved before is not sent any more (responder/outbox/post.py), and
+                                     the case, now or once there is one, is answered (responder/desk/answered.py)
 """
 
 from __future__ import annotations
@@ -12,15 +13,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
-from core import audit, tables
+from core import audit, tables, waiting
 from core.clock import Clock
 from core.types import Mention
 
 ANSWERED_THERE = "answered_there"
 """The audit's word for a reply of ours that did not go out from here."""
+STAGE = "answered"
+"""The responder's stage that counts such an answer as a reply of the case."""
+KEPT = timedelta(days=30)
+"""So long an answer of ours waits for the case of the post that it answers."""
 _UNDECIDED = ("sending", "unsure")
 _SKEW = timedelta(minutes=2)
 _MOST_CASES = 20
@@ -75,7 +80,8 @@ def _says_the_same(row: tables.Reply, one: Mention) -> bool:
 
 
 def _note_answer(db: Session, clock: Clock, one: Mention) -> bool:
-    """Let the history of the case say that it was answered elsewhere, once."""
+    """Keep it for the case, and let the case's history say that it was answered elsewhere, once."""
+    _keep(db, clock, one)
     mention, member = tables.Mention, tables.CaseMention
     case_id = db.scalar(
         select(member.case_id)
@@ -86,6 +92,18 @@ def _note_answer(db: Session, clock: Clock, one: Mention) -> bool:
         return False
     audit.add(db, audit.Entry(clock.now(), ANSWERED_THERE, case_id, detail={"native_id": one.native_id}))
     return True
+
+
+def _keep(db: Session, clock: Clock, one: Mention) -> None:
+    answer = tables.OwnAnswer
+    if db.scalar(select(answer.id).filter_by(platform=one.platform, native_id=one.native_id)) is not None:
+        return
+    db.execute(delete(answer).where(answer.created_at < clock.now() - KEPT))
+    row = answer(platform=one.platform, native_id=one.native_id, reply_to=one.reply_to, account=one.author.handle)
+    row.text, row.url, row.created_at = one.text, one.url, one.created_at
+    db.add(row)
+    db.flush()
+    waiting.add(db, clock, STAGE, [row.id], lane=waiting.PRESSING)
 
 
 def _noted(db: Session, case_id: int, native_id: str) -> set[int]:

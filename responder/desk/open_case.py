@@ -41,7 +41,7 @@ from core.setaside import set_aside
 from core.settings import Settings
 from core.tables import Case, Mention, Waiting
 from responder.checks.permission import Dealings, dealings
-from responder.desk import case_rows, edited, notice
+from responder.desk import answered, case_rows, edited, notice
 from responder.desk.cases import wake_snoozed
 from responder.desk.desk import LATER, Desk, Place, Plan
 from responder.desk.notice import Notice
@@ -96,6 +96,7 @@ def open_cases(runtime: Runtime, drafter: Drafter, limit: int = BATCH, filters: 
             _wake(db, clock, done)
             assign(db, clock, done)
             followed.consider(db, clock, done)
+            answered.look(db, clock, done)
             for mention_id, error in failures.items():
                 set_aside(db, clock, STAGE, "mention", mention_id, error)
     if failures:

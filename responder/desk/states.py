@@ -114,6 +114,9 @@ TRANSITIONS: Mapping[str, Move] = {
     "sent": Move(_to("sent", "sending"), "sent the reply"),
     "fail": Move(_to("failed", "sending"), "could not send the reply"),
     "doubt": Move(_to("unsure", "sending"), "could not find out whether the reply was sent"),
+    "answer_there": Move(
+        _to("answered_by_hand", *UNDECIDED), "counted it as answered: somebody of you answered there", ends=True
+    ),
     # what listener/forget.py does when the post goes: close, or go on with the next mention of the case
     "gone": Move(_to("dismissed", *UNDECIDED, "approved"), "closed it: the post is gone"),
     "mention_gone": Move(
@@ -158,7 +161,7 @@ def move(
         wanted.append(or_(Case.owner_id.is_(None), Case.owner_id == user_id))
     if kind.ends:
         values = {**NOBODY, **NOTHING_PROPOSED, **values}
-    values |= case_clock.values_of(verb, kind.states.values(), now)
+    values = case_clock.values_of(verb, kind.states.values(), now) | values
     changed = db.execute(
         update(Case)
         .where(*wanted)

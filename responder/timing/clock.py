@@ -215,7 +215,10 @@ def _plan_follow_up(db: Session, clock: Clock, row: Case) -> None:
     hours = row.brand.follow_up_hours
     if hours is None or row.kind != "complaint" or row.follow_up_at is not None:
         return
-    row.follow_up_at = clock.now() + timedelta(hours=hours)
+    due = (row.resolved_at or clock.now()) + timedelta(hours=hours)
+    if due < clock.now():  # somebody answered there, and we hear of it too late to ask
+        return
+    row.follow_up_at = due
     db.flush()
     waiting.done(db, FOLLOW_UP, [row.id])
     waiting.add(db, clock, FOLLOW_UP, [row.id], row.follow_up_at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from core import text_index, waiting
@@ -18,6 +18,7 @@ from core.tables import (
     Incident,
     Match,
     Mention,
+    OwnAnswer,
     Reply,
     Ripple,
     SetAside,
@@ -25,6 +26,8 @@ from core.tables import (
     Waiting,
 )
 from listener.chunks import chunks
+from listener.confirm import STAGE
+from listener.forget import answers_to
 
 _SUBJECTS = {
     **dict.fromkeys(("judge", "open_case", "count", "cluster", "spread"), "mention"),
@@ -43,6 +46,7 @@ def remove_brand(db: Session, clock: Clock, brand: Brand) -> int:
     """
     doomed, shared = _mentions(db, brand)
     _stop_waiting(db, {"mention": select(Mention.id).where(doomed), **_of_brand(brand)})
+    _remove_answers(db, brand, doomed)
     authors = sorted(db.scalars(select(Mention.author_id).where(doomed).distinct()))
     count = db.scalar(select(func.count()).select_from(Mention).where(doomed)) or 0
     db.execute(delete(Mention).where(doomed).execution_options(synchronize_session=False))
@@ -75,6 +79,16 @@ def _of_brand(brand: Brand) -> dict[str, Select[int]]:
         "alert": select(Alert.id).where(Alert.brand_id == brand.id),
         "delivery": select(Delivery.id).join(Alert).where(Alert.brand_id == brand.id),
     }
+
+
+def _remove_answers(db: Session, brand: Brand, doomed: ColumnElement[bool]) -> None:
+    """What was answered on the platforms themselves, to the brand's mentions or by its accounts."""
+    accounts = [(own.platform, own.handle) for own in brand.own_accounts]
+    theirs = tuple_(OwnAnswer.platform, OwnAnswer.account).in_(accounts)
+    answers = sorted(db.scalars(select(OwnAnswer.id).where(answers_to(doomed) | theirs)))
+    for part in chunks(answers):
+        waiting.done(db, STAGE, part)
+        db.execute(delete(OwnAnswer).where(OwnAnswer.id.in_(part)))
 
 
 def _stop_waiting(db: Session, gone: Mapping[str, Select[int]]) -> None:
