@@ -35,6 +35,7 @@ from core.tables import (
     MentionVersion,
     Note,
     OwnAccount,
+    OwnAnswer,
     PlaybookEntry,
     Query,
     Quoted,
@@ -66,7 +67,7 @@ from web.managing.sample_brand import load_sample, remove_sample
 EVERYTHING = (
     *(Author, Brand, Case, CaseMention, Draft, Match, Mention, MentionVersion, OwnAccount, PlaybookEntry),
     *(Query, Reply, SetAside, Source, Verdict, Waiting, Copy, Relevance, SourceHour, Wording),
-    *(CaseTag, Correction, KnownIssue, Note, Team),
+    *(CaseTag, Correction, KnownIssue, Note, OwnAnswer, Team),
     *(Alert, Counted, Delivery, Embedding, HourCount, Incident, IncidentEvent, IncidentMention, Quoted, Reading),
     *(Channel, Ripple, Series, Spread, Topic, WordCount),
 )
