@@ -30,6 +30,7 @@ from core.types import Page, Span
 from listener import budget, gaps, rates, settings, troubles
 from listener.canary import send_due
 from listener.collect import Collected, collect
+from listener.confirm import STAGE as ANSWERED
 from listener.look_back import look_back
 from listener.matching import BrandMatcher
 from listener.source import Refetches, Source
@@ -120,6 +121,8 @@ def _stored(
             gaps.note(db, row.id, silent.span, lost=silent.lost or isinstance(source, Refetches))
     if collected.to_judge:
         runtime.queue.nudge("judge")
+    if collected.own:
+        runtime.queue.nudge(ANSWERED)
     if silent:
         log.warning("source %d: %s; opening it anew", source_id, silent.span.reason)
     pause = (resting - now).total_seconds() if resting else 0 if page.more or silent else source.poll_seconds
