@@ -132,6 +132,13 @@ def refuse_bad_text(db: Session, case: Case, text: str) -> None:
         raise Forbidden("; ".join(stops))
 
 
+def refuse_alone(db: Session, case: Case, user_id: int, text: str) -> None:
+    """Raise Forbidden when this text needs a second person, or waits for one, and `user_id` is not them."""
+    say = say_of(db, case, user_id, text)
+    if not say.may_approve:
+        raise Forbidden(f"this reply needs a second person: {'; '.join(say.why) or 'it was proposed'}. Propose it")
+
+
 def _author(case: Case, user_id: int) -> int:
     """Who wrote what is to be approved: who proposed it, even if whoever approves it changes it."""
     return case.proposed_by if case.state == "proposed" and case.proposed_by is not None else user_id

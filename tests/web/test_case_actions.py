@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from core.runtime import Runtime
-from core.tables import Reply
-from tests.web.stories import add_case, add_user, case_of
+from core.tables import Brand, Reply
+from tests.web.stories import add_case, add_source, add_user, case_of
 from tests.web.visitor import Visitor, words
 from web.app import create_app
 
@@ -185,6 +185,23 @@ def test_answering_by_hand_is_recorded_with_its_address(agent: Visitor) -> None:
     assert f'href="{address}"' in page.text
 
 
+def test_by_hand_too_what_needs_a_second_person_is_proposed(app: Flask, agent: Visitor) -> None:
+    case_id = add_case(agent.runtime, permission="hand", permission_why="no reply API", drafts=("We look into it.",))
+    with agent.runtime.db.write() as db:
+        db.execute(update(Brand).values(approval={"always": True}))
+    page = words(agent.get(f"/cases/{case_id}"))
+    assert "Do not post it yet: whoever approves it posts it on Bluesky and marks the case as answered. Propose" in page
+    assert "Mark as answered" not in page
+    refused = _do(agent, case_id, "answered", text="We look into it.")
+    assert "this reply needs a second person" in words(refused)
+    assert _do(agent, case_id, "propose", text="We look into it.").status_code == 302
+    ada = Visitor(app, agent.runtime).sign_in("approver", "Ada")
+    assert "Mark as answered" in words(ada.get(f"/cases/{case_id}"))
+    assert _do(ada, case_id, "answered", text="We look into it.").status_code == 302
+    [reply] = _replies(agent.runtime, case_id)
+    assert (reply.via, reply.proposed_by, reply.approved_by) == ("hand", agent.user_id, ada.user_id)
+
+
 def test_an_address_that_is_none_is_refused_and_the_text_kept(agent: Visitor) -> None:
     case_id = add_case(agent.runtime, permission="hand")
     answer = _do(agent, case_id, "answered", text="I wrote there", url="javascript:alert(1)")
@@ -192,7 +209,7 @@ def test_an_address_that_is_none_is_refused_and_the_text_kept(agent: Visitor) ->
     assert "I wrote there</textarea>" in answer.text
 
 
-@pytest.mark.parametrize(("there", "state"), [("yes", "sent"), ("no", "failed")])
+@pytest.mark.parametrize(("there", "state"), [("yes", "sent"), ("no", "failed"), ("again", "approved")])
 def test_only_a_person_ends_unsure(agent: Visitor, there: str, state: str) -> None:
     case_id = add_case(agent.runtime, state="unsure", reply={"error": "connection reset <here>", "sending_at": None})
     page = words(agent.get(f"/cases/{case_id}"))
@@ -200,12 +217,28 @@ def test_only_a_person_ends_unsure(agent: Visitor, there: str, state: str) -> No
     assert "connection reset <here>" in page
     assert _do(agent, case_id, "unsure", there=there).status_code == 302
     assert case_of(agent.runtime, case_id).state == state
+    texts = [reply.text for reply in _replies(agent.runtime, case_id)]
+    assert texts == ["Sorry! We are looking for it."] * (2 if there == "again" else 1)
+
+
+def test_what_failed_says_how_the_key_stands(agent: Visitor) -> None:
+    case_id = add_case(agent.runtime, source="mastodon", state="failed", reply={"error": "401: no"})
+    assert "key-state" not in agent.get(f"/cases/{case_id}").text
+    yesterday = agent.runtime.clock.now() - timedelta(days=1)
+    for values, says in (
+        ({"account": "@hawkweed@town.example"}, "Its key stands for @hawkweed@town.example."),
+        ({"account": None}, "Nobody knows yet whom its key stands for. An administrator can mend that."),
+        ({"expires_at": yesterday}, "Its key expired 1 day ago: it has to be entered anew. An administrator"),
+        ({"state": "paused", "reason": "401: revoked"}, "import is paused: 401: revoked. An administrator"),
+    ):
+        add_source(agent.runtime, "mastodon", credentials="sealed", **values)
+        assert f"Why: 401: no {says}" in words(agent.get(f"/cases/{case_id}"))
 
 
 def test_what_failed_says_why_and_can_be_tried_again(agent: Visitor) -> None:
     case_id = add_case(agent.runtime, state="failed", reply={"error": "403: blocked by the author"})
     page = agent.get(f"/cases/{case_id}")
-    assert "The reply was not sent. Bluesky said: 403: blocked by the author" in words(page)
+    assert "The reply was not sent. Why: 403: blocked by the author" in words(page)
     assert "Sorry! We are looking for it.</textarea>" in page.text
     assert "Try again as" in words(page)
     assert _do(agent, case_id, "approve", text="Sorry! We are looking for it.").status_code == 302

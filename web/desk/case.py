@@ -28,7 +28,7 @@ from responder.incidents import known_issues
 from responder.outbox import approving
 from responder.outbox.repliers import addressed, as_whom
 from web import current
-from web.desk import case_actions, inbox, reasons
+from web.desk import case_actions, inbox, key_state, reasons
 from web.desk.case_actions import DISMISSALS, UNDO
 from web.desk.edits import edits_of
 from web.queries import case as read
@@ -90,7 +90,7 @@ def act(case_id: int, verb: str) -> ResponseReturnValue:
     except (Forbidden, BadInput) as error:
         _keep(case_id, text)
         return _page(case_id, typed=text, problem=str(error)), 422
-    if verb in ("approve", "reschedule"):
+    if verb in ("approve", "reschedule", "unsure"):
         current.runtime().queue.nudge("post")
     flash(said)
     return redirect(here(case_id))
@@ -200,6 +200,7 @@ def _about(
         "say": approving.say_of(db, found.case, user_id, text),
         "dismissals": DISMISSALS,
         "account": account_of(db, found),
+        "key": key_state.of(found.case, now),
         "goes_out": _countdown(found, now),
         "longest_ahead": _local(found, now + cases.LATEST),
         "soonest": _local(found, now + timedelta(minutes=1)),

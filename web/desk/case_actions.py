@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from core.clock import Clock
 from core.errors import BadInput
 from core.runtime import Runtime
-from core.tables import Brand, Case
+from core.tables import Brand, Case, Reply
 from responder.desk import cases, holding
 from responder.outbox import approving
 from sentiment import relevance
@@ -59,10 +59,17 @@ def _approve(asked: Asked) -> str:
     at = _picked(asked, "at", "Pick the day and the time at which it goes out.") if asked.form.get("at") else None
     text, account = asked.form.get("text", ""), asked.form.get("account", "")
     reply = cases.approve(*asked.who, text, account=account, at=at, seen=_seen(asked))
-    whom = f" as {reply.account}" if reply.account else ""
     if at is not None:
-        return f"Approved. It goes out{whom} on {words.clock(at, _zone(asked))}."
-    return f"Approved. It goes out{whom} in {cases.UNDO.seconds} seconds."
+        return f"Approved. It goes out{_whom(reply)} on {words.clock(at, _zone(asked))}."
+    return _on_its_way(reply)
+
+
+def _on_its_way(reply: Reply) -> str:
+    return f"Approved. It goes out{_whom(reply)} in {cases.UNDO.seconds} seconds."
+
+
+def _whom(reply: Reply) -> str:
+    return f" as {reply.account}" if reply.account else ""
 
 
 def _propose(asked: Asked) -> str:
@@ -136,9 +143,13 @@ def _reopen(asked: Asked) -> str:
 
 def _unsure(asked: Asked) -> str:
     there = asked.form.get("there")
-    if there not in {"yes", "no"}:
+    if there not in {"yes", "no", "again"}:
         raise BadInput("Say whether the reply is on the platform.")
-    cases.decide_unsure(*asked.who, is_there=there == "yes")
+    case = cases.decide_unsure(*asked.who, is_there=there == "yes")
+    if there == "again" and (reply := cases.last_reply(asked.db, asked.case_id)):
+        who = (asked.db, asked.runtime.clock, asked.case_id, case.version, asked.user_id)
+        again = cases.approve(*who, reply.text, account=reply.account)
+        return _on_its_way(again)
     return "Marked as sent." if there == "yes" else "Marked as not sent. The text is in the box: approve it again."
 
 
