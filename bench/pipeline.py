@@ -2,9 +2,9 @@
 
     .venv-torch/bin/python -m bench.pipeline <texts.json
 
-Reads a JSON list of texts from stdin and writes {"1": posts/s, "32": posts/s}, by batch size, to stdout. Run by
-`bench.classify` with a Python that has torch (`make torch`), since the service's own has none. The weights are the
-int8 ones of the graph, multiplied out to fp32: so both sides compute the same function.
+Reads a JSON list of texts from stdin and writes to stdout, by batch size, {"1": [posts/s, posts per CPU second], "32":
+...}. Run by `bench.classify` with a Python that has torch (`make torch`), since the service's own has none. The weights
+are the int8 ones of the graph, multiplied out to fp32: so both sides compute the same function.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
-import time
 from collections.abc import Mapping
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ import transformers
 from numpy.typing import NDArray
 from transformers.modeling_outputs import SequenceClassifierOutput
 
+from bench.classify import Rate, measure
 from core.types import SENTIMENTS
 from sentiment.classifier import BUNDLED
 from sentiment.train.network import Network
@@ -37,7 +38,7 @@ def main() -> None:
     texts: list[str] = json.load(sys.stdin)
     pipeline = load(BUNDLED)
     parts = {1: texts[:200], 32: texts}
-    json.dump({str(size): _rate(pipeline, part, size) for size, part in parts.items()}, sys.stdout)
+    json.dump({str(size): astuple(_rate(pipeline, part, size)) for size, part in parts.items()}, sys.stdout)
 
 
 def load(folder: Path) -> Any:
@@ -102,15 +103,10 @@ class _Judge(transformers.BertPreTrainedModel):  # type: ignore[misc, unused-ign
         return SequenceClassifierOutput(logits=logits["sentiment"])
 
 
-def _rate(pipeline: Any, texts: list[str], size: int) -> float:
-    """Posts per second: the better of two rounds, after some that warm up."""
+def _rate(pipeline: Any, texts: list[str], size: int) -> Rate:
+    """The better of two rounds, after some posts that warm up."""
     pipeline(texts[:20], batch_size=size, truncation=True)
-    taken = []
-    for _ in range(2):
-        begun = time.perf_counter()
-        pipeline(texts, batch_size=size, truncation=True)
-        taken.append(time.perf_counter() - begun)
-    return len(texts) / min(taken)
+    return measure(lambda: pipeline(texts, batch_size=size, truncation=True), len(texts), rounds=2)
 
 
 if __name__ == "__main__":
