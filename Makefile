@@ -57,7 +57,7 @@ test: .venv/.dev ## Run every test, on PostgreSQL and Redis of its own (ARGS="te
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(ARGS)
 
 test-torch: .venv-torch/.ready ## Run the tests that need torch, which `make test` skips
-	.venv-torch/bin/python -m pytest -n 0 tests/sentiment/test_train.py tests/sentiment/test_transformer.py
+	.venv-torch/bin/python -m pytest -n 0 tests/sentiment/test_train.py tests/sentiment/test_transformer.py tests/responder/test_writer.py
 
 check: .venv/.dev ## Lint, types, import rule, migrations, docs
 	$(BIN)/ruff check .

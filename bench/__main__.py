@@ -16,7 +16,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 MEASUREMENTS = (
-    "classify", "matcher", "imports", "collect", "stream", "spikes", "series", "spread", "purity", "startup", "trends",
+    "classify", "matcher", "imports", "collect", "stream", "spikes", "series", "spread", "purity", "replies", "startup",
+    "trends",
 )  # fmt: skip
 
 Rows = list[tuple[str, str]]
