@@ -113,6 +113,8 @@ def play(told: Connection, count: int) -> None:
                 text = f"{text} zyx{dice.randrange(QUERIES)} parcel"
             with suppress(ConnectionClosed):
                 connection.send(_event(number, text))
+        with suppress(ConnectionClosed):
+            connection.recv()  # until all has been read, and whoever reads hangs up
 
     with serve(talk, "127.0.0.1", 0, compression=None, ping_interval=None) as server:
         told.send(server.socket.getsockname()[1])

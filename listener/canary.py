@@ -3,6 +3,7 @@
     sent      `send_due`: every CANARY_HOURS to each source that can (`SendsCanary`); an hour after one that failed
     seen      `without`: collecting finds its token in a mention, notes when, and drops the mention
     lost      not seen within ten minutes: `late` names the channels through which nothing gets here
+    removed   one that was published for all to see is deleted then (listener/canary_post.py)
 
 The row is committed before the message leaves, so that it is known however fast it comes. A text that is a token and
 nothing else is dropped whether we know the token or not: it may have outlived its row.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import logging
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -21,11 +23,11 @@ from sqlalchemy.orm import Session
 
 from core import tables
 from core.clock import Clock
-from core.errors import PlatformError
+from core.errors import GiveUp, PlatformError
 from core.log import redact
 from core.runtime import Runtime
 from core.types import Mention, Page
-from listener import troubles
+from listener import canary_post, troubles
 from listener.chunks import chunks
 from listener.source import SendsCanary, Source
 
@@ -58,10 +60,14 @@ def send_due(runtime: Runtime, row: tables.Source, source: Source) -> bool:
     Call it between steps, outside of any transaction: it takes its own, and as long as the platform takes. That it
     could not be sent is noted for `late`, and stops nothing.
     """
-    hours = runtime.settings.canary_hours
-    if not hours or not isinstance(source, SendsCanary) or not source.can_send_canary():
+    hours, now = runtime.settings.canary_hours, runtime.clock.now()
+    with runtime.db.read() as db:
+        stale = _to_remove(db, row.id, now)
+        sends = bool(hours) and _can_send(db, row, source)
+    for one in stale:
+        _remove(runtime, row, one)
+    if not sends:
         return False
-    now = runtime.clock.now()
     with runtime.db.read() as db:
         last = _last(db, row.id)
         lost = last is not None and _is_lost(last, now) and not troubles.is_told(db, row.id, last.id)
@@ -75,7 +81,10 @@ def send_due(runtime: Runtime, row: tables.Source, source: Source) -> bool:
         db.add(tables.Canary(source_id=row.id, token=token, sent_at=now))
         db.execute(delete(tables.Canary).where(tables.Canary.source_id == row.id, tables.Canary.sent_at < now - KEPT))
     try:
-        source.send_canary(token)
+        if isinstance(source, SendsCanary):
+            source.send_canary(token)
+        else:
+            _published(runtime, token, canary_post.publish(runtime, row, token))
     except PlatformError as error:
         log.warning("%s %r: the canary could not be sent: %s", row.kind, row.name, error)
         with runtime.db.write() as db:
@@ -83,6 +92,35 @@ def send_due(runtime: Runtime, row: tables.Source, source: Source) -> bool:
             db.execute(failed.values(error=redact(str(error))[:500]))
         return False
     return True
+
+
+def _can_send(db: Session, row: tables.Source, source: Source) -> bool:
+    if isinstance(source, SendsCanary):
+        return source.can_send_canary()
+    return canary_post.can(db, row)
+
+
+def _published(runtime: Runtime, token: str, native_id: str) -> None:
+    with runtime.db.write() as db:
+        published = update(tables.Canary).where(tables.Canary.token == token)
+        db.execute(published.values(native_id=native_id, remove_at=runtime.clock.now() + LOST_AFTER))
+
+
+def _to_remove(db: Session, source_id: int, now: datetime) -> Sequence[tables.Canary]:
+    row = tables.Canary
+    return db.scalars(select(row).where(row.source_id == source_id, row.remove_at <= now)).all()
+
+
+def _remove(runtime: Runtime, row: tables.Source, one: tables.Canary) -> None:
+    """Delete what was published; what cannot be deleted now is tried again in an hour, or left to a person."""
+    again: datetime | None = None
+    try:
+        canary_post.take_back(runtime, row, one.native_id or "")
+    except PlatformError as error:
+        again = None if isinstance(error, GiveUp) else runtime.clock.now() + AFTER_FAILURE
+        log.warning("%s %r: the test reply %s is still there: %s", row.kind, row.name, one.native_id, error)
+    with runtime.db.write() as db:
+        db.execute(update(tables.Canary).where(tables.Canary.id == one.id).values(remove_at=again))
 
 
 def without(db: Session, clock: Clock, source: tables.Source, page: Page) -> Page:

@@ -1,7 +1,7 @@
 """What a source that has caught up does besides hearing what is new: it closes gaps, and looks after what we hold.
 
-One part of one gap, or one batch of mentions, or of posts that mentions answer, per step, so that what is new never
-waits long for it.
+One part of one gap, or one batch of mentions, of posts that mentions answer, or of authors' names, per step, so that
+what is new never waits long for it.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from core.errors import GiveUp, RetryLater
 from core.log import redact
 from core.runtime import Runtime
 from core.types import Page, Span
-from listener import gaps, settings
+from listener import gaps, names, settings
 from listener.collect import collect
 from listener.matching import BrandMatcher
-from listener.source import FindsParents, Rechecks, Refetches, Source
+from listener.source import FindsParents, NamesAuthors, Rechecks, Refetches, Source
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,8 @@ def look_back(
             looking.recheck(source, row.kind)
         elif isinstance(source, FindsParents):
             looking.find_parents(source, row.kind)
+        elif isinstance(source, NamesAuthors):
+            names.ask(runtime, source_id, source)
     except Exception as error:  # noqa: BLE001 - what is heard now matters more; it is tried again, and logged
         if not (stop and stop.is_set()):
             looking.later(error, gap)

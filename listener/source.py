@@ -7,8 +7,9 @@ Both raise RetryLater, GiveUp or Unsure (core/errors.py) with the platform's own
 bad items reports them in `Page.rejected` and goes on.
 
 What not every platform can do, a source offers by having the method: `access` (Knows), `fetch_gap` (Refetches),
-`recheck` (Rechecks), `recount` (Recounts), `parents` (FindsParents), `send_canary` (SendsCanary), `may_reply`
-(DecidesReplies); and a replier `redact` (Redacts), `used` (Uses), `addressed` (Addresses).
+`recheck` (Rechecks), `recount` (Recounts), `parents` (FindsParents), `authors` (NamesAuthors), `send_canary`
+(SendsCanary), `may_reply` (DecidesReplies); and a replier `redact` (Redacts), `used` (Uses), `addressed` (Addresses),
+`take_back` (PublishesCanary).
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ import pkgutil
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from types import ModuleType
 from typing import ClassVar, Protocol, cast, runtime_checkable
 
 from core.clock import Clock
 from core.errors import BadInput
 from core.settings import Settings
-from core.types import Access, Mention, Outgoing, Page, Permission, Receipt, Recount, Span, Used
+from core.types import Access, Author, Mention, Outgoing, Page, Permission, Receipt, Recount, Span, Used
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,19 @@ class FindsParents(Protocol):
         ...
 
 
+@runtime_checkable
+    """A source whose stream tells only ids of authors, and that can be asked for their names (listener/names.py)."""
+    """A source whose stream tells only the ids of authors, and that can be asked for their names (listener/names.py)."""
+
+    kind: ClassVar[str]
+    author_ids: ClassVar[int]
+    """How many are asked for at a time."""
+
+    def authors(self, ids: Sequence[str]) -> Mapping[str, Author]:
+        """The authors with these native ids, by id. Those of whom nothing is said are left out."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Asking:
     """May we answer this mention through this source? All that a platform's rules go by.
@@ -266,6 +281,35 @@ class Uses(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class CanaryReply:
+    """A reply to publish under a post of our own: what the platform calls the post, what it says, and whom it names."""
+
+    post: str
+    text: str
+    handle: str = ""
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+@runtime_checkable
+class PublishesCanary(Protocol):
+    """A replier that can publish a test reply under a post of ours, and delete it (listener/canary_post.py)."""
+
+    def canary_reply(self, token: str) -> CanaryReply:
+        """The reply that carries the token, under the post that the setting `canary` names. GiveUp if that cannot be.
+
+        Asks at most who we are.
+        """
+        ...
+
+    def take_back(self, native_id: str) -> None:
+        """Delete what was published. That it is gone already is no error.
+
+        RetryLater, Unsure: ask again later. GiveUp: it stays there, until a person deletes it.
+        """
+        ...
+
+
 @runtime_checkable
 class Addresses(Protocol):
     """A replier on a platform where the text itself has to name whom it answers."""
@@ -287,8 +331,13 @@ class Redacts(Protocol):
 
 def kinds() -> list[str]:
     """Names of all kinds of source, as the files are named."""
+    return list(_kinds())
+
+
+@cache  # looked up for every source wherever a case is shown
+def _kinds() -> tuple[str, ...]:
     sources = importlib.import_module("listener.sources")
-    return sorted(module.name for module in pkgutil.iter_modules(sources.__path__))
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(sources.__path__)))
 
 
 def load(kind: str) -> type[Source]:

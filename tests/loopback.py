@@ -82,7 +82,7 @@ def http(script: Script) -> Iterator[Server]:
             self.wfile.write(answer.body)
             self.close_connection = answer.declared is not None
 
-        do_GET = do_POST = do_HEAD = _answer  # noqa: N815 - the names that http.server calls
+        do_GET = do_POST = do_HEAD = do_DELETE = _answer  # noqa: N815 - the names that http.server calls
 
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""

@@ -13,12 +13,13 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import ClassVar
 
 from core.errors import BadInput, GiveUp, RetryLater
-from core.types import Access, Page, Permission, Recount, Rejected, Span
+from core.types import Access, Author, Page, Permission, Recount, Rejected, Span
+from listener import canary_post
 from listener.source import Context, Field
 from listener.sources.bluesky import jetstream
 from listener.sources.bluesky.jetstream import Jetstream, Place, microseconds, moment
@@ -26,7 +27,7 @@ from listener.sources.bluesky.login import Login
 from listener.sources.bluesky.page import NAMES, UNREADABLE, Cursor, Heard
 from listener.sources.bluesky.public import POSTS_AT_ONCE, Public
 from listener.sources.bluesky.records import POSTS, REPOSTS
-from listener.sources.bluesky.reply import BlueskyReplier, may_reply
+from listener.sources.bluesky.reply import TEST_POST, BlueskyReplier, may_reply
 from listener.sources.bluesky.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -107,6 +108,7 @@ class Bluesky:
             required=False,
             example="tagged",
         ),
+        canary_post.field("https://bsky.app/profile/acme.bsky.social/post/3kgxj7hbb4c2a"),
     )
     steps: ClassVar[tuple[str, ...]] = (
         "All posts of the network are heard without an account: leave these steps out if that is enough.",
@@ -116,6 +118,7 @@ class Bluesky:
     poll_seconds: ClassVar[float] = 0
     silent_seconds: ClassVar[float | None] = 60
     recount_ids: ClassVar[int] = POSTS_AT_ONCE
+    author_ids: ClassVar[int] = POSTS_AT_ONCE
     recounted: ClassVar[frozenset[str]] = frozenset({"likes", "reposts", "replies"})
     reply: ClassVar[Permission] = Permission(
         "hand",
@@ -133,6 +136,7 @@ class Bluesky:
             raise BadInput("Count reposts: yes or no")
         if str(context.settings.get("answer") or "tagged").casefold() not in ("tagged", "everybody"):
             raise BadInput("Answer: tagged or everybody")
+        canary_post.named(context.settings, TEST_POST)
         self._collections = (POSTS, REPOSTS) if reposts == "yes" else (POSTS,)
         self._login = _login(context, request_seconds)
         self._public = Public(context.process.bluesky_public_url, context.clock, request_seconds)
@@ -199,6 +203,10 @@ class Bluesky:
         """What everybody is shown. Who is not shown may be too new as well as gone: the stream tells of deletions."""
         uris = [uri for uri in posts if uri.startswith("at://")]
         return Recount(self._public.counts(uris) if uris else {})
+
+    def authors(self, ids: Sequence[str]) -> Mapping[str, Author]:
+        """What everybody is shown of these accounts."""
+        return self._public.authors(ids)
 
     def _open(self, place: Place) -> Stream:
         """A stream from the host whose turn it is, or else from the other. What the last one says is raised."""

@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 
 from core.errors import BadInput, GiveUp, RetryLater, Unsure
 from core.types import Outgoing, Permission, Receipt, Used
+from listener import canary_post
 from listener.delivery import SECONDS, client, judge, publishing, still_time
-from listener.source import Asking, Context
+from listener.source import Asking, CanaryReply, Context
 from listener.sources.bluesky.login import Login, worn_out
 from listener.sources.bluesky.records import POSTS, uri
 
@@ -29,6 +30,7 @@ _FIRST_MICROSECOND, _MICROSECONDS = 1_704_067_200_000_000, 63_072_000_000_000
 _LINK = re.compile(r"https?://[^\s<>\"]+")
 _TRAILING = ".,;:!?)]}'\u2019\u201d"
 _HANDLE = re.compile(r"(?<![\w@.])@([a-zA-Z0-9](?:[a-zA-Z0-9-]*\.)+[a-zA-Z]{2,})(?![\w-])")
+TEST_POST = re.compile(r"(?:/post/|app\.bsky\.feed\.post/)([a-z2-7]{13})/?$")
 _ASKED = (
     "Bluesky asks that automated accounts answer only people who tagged them or answered them. Copy the text, open the "
     "post, and answer there yourself; or set “Answer” to everybody, if you answer for it."
@@ -74,7 +76,7 @@ class BlueskyReplier:
 
     def __init__(self, context: Context, seconds: float = SECONDS) -> None:
         """Raises BadInput where there is no account."""
-        given = context.settings
+        self._context, given = context, context.settings
         self._handle, password = str(given.get("handle") or "").lstrip("@"), str(given.get("app_password") or "")
         if not self._handle or not password:
             raise BadInput("Handle and app password: replies need both")
@@ -115,6 +117,23 @@ class BlueskyReplier:
             if "RecordNotFound" in str(error) or "Could not locate record" in str(error):
                 return None
             raise
+
+    def canary_reply(self, token: str) -> CanaryReply:
+        """Under a post of the account that we sign in as."""
+        post = canary_post.named(self._context.settings, TEST_POST)
+        if post is None:
+            raise GiveUp("no test post is named")
+        return CanaryReply(uri(self._login.did(), POSTS, post[1]), token)
+
+    def take_back(self, native_id: str) -> None:
+        """Delete the record, which may be gone."""
+        body = {"repo": self._login.did(), "collection": POSTS, "rkey": native_id.rpartition("/")[2]}
+        headers = {"Authorization": f"Bearer {self._login.token()}"}
+        with publishing("Bluesky"):
+            answer = self._http.post(f"{self._url}/xrpc/com.atproto.repo.deleteRecord", json=body, headers=headers)
+        if worn_out(answer):
+            raise RetryLater("Bluesky wants us to sign in anew", 1)
+        judge(answer.status_code, answer.headers, answer.content, "Bluesky", self._clock.now(), _words)
 
     def used(self) -> Used:
         """The session, if it is another than before."""

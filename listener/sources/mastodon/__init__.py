@@ -24,9 +24,10 @@ from urllib.parse import quote
 
 from core.errors import BadInput, GiveUp, RetryLater
 from core.types import Access, Counts, Mention, Page, Permission, Recount, Rejected
+from listener import canary_post
 from listener.source import Context, Field
 from listener.sources.mastodon import statuses
-from listener.sources.mastodon.reply import MastodonReplier, may_reply
+from listener.sources.mastodon.reply import TEST_POST, MastodonReplier, may_reply
 from listener.sources.mastodon.server import (
     NOTIFICATIONS,
     TOLD,
@@ -139,6 +140,7 @@ class Mastodon:
             required=False,
             secret=True,
         ),
+        canary_post.field("https://mastodon.social/@acme/113524390483745123"),
     )
     steps: ClassVar[tuple[str, ...]] = (
         "Sign in to your server with the brand's account. (Leave these steps out if you want no token.)",
@@ -164,6 +166,7 @@ class Mastodon:
         self._token = str(context.settings.get("token") or "")
         if not re.fullmatch(r"[!-~]*", self._token):
             raise BadInput("Access token: copy it whole, without spaces")
+        canary_post.named(context.settings, TEST_POST)
         self._timelines = timelines(str(context.settings.get("timelines") or "public"))
         self._timelines += (NOTIFICATIONS,) if self._token else ()
         url = address(str(context.settings.get("server") or context.process.mastodon_url))

@@ -15,15 +15,17 @@ from typing import Any, ClassVar
 
 from core.errors import BadInput, GiveUp, RetryLater, Unsure
 from core.types import Outgoing, Permission, Receipt
+from listener import canary_post
 from listener.delivery import SECONDS, Ours, client, judge, publishing, read_back, still_time
 from listener.markup import plain_text
-from listener.source import Asking, Context
+from listener.source import Asking, CanaryReply, Context
 from listener.sources.mastodon.server import Server, address
 
 LAG = 30.0
 """Seconds after which a status that was published stands among its author's."""
 LIMIT = 40
 """Statuses of one answer: the most that a server gives."""
+TEST_POST = re.compile(r"^https?://\S+/\d+/?$")
 _OPEN = frozenset({"public", "unlisted"})
 _WHITE = re.compile(r"\s+")
 
@@ -97,6 +99,25 @@ class MastodonReplier:
         if found is None and len(own) >= LIMIT and reply.began_at and _ours(own[-1]).at > reply.began_at:
             raise Unsure(f"the account wrote so much since that {self._server.host} no longer shows it all")
         return found
+
+    def canary_reply(self, token: str) -> CanaryReply:
+        """Under a post of the account, with the hashtags that are heard, so that it stands in their timelines."""
+        post = canary_post.named(self._context.settings, TEST_POST)
+        if post is None:
+            raise GiveUp("no test post is named")
+        tags = re.findall(r"#\w+", str(self._context.settings.get("timelines") or ""))
+        handle = self.account().lstrip("@").partition("@")[0]
+        return CanaryReply(post[0], " ".join((f"@{handle}", token, *tags)), handle)
+
+    def take_back(self, native_id: str) -> None:
+        """Delete the status, which may be gone."""
+        found = self._server.get("/api/v2/search", {"q": native_id, "type": "statuses", "resolve": "true"}).body
+        for one in found["statuses"]:
+            with publishing(self._server.host):
+                answer = self._http.delete(f"{self._url}/api/v1/statuses/{one['id']}")
+            judge(
+                answer.status_code, answer.headers, answer.content, self._server.host, self._context.clock.now(), _words
+            )
 
     def close(self) -> None:
         """Close the connections."""

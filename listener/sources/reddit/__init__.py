@@ -24,11 +24,12 @@ import requests
 
 from core.errors import BadInput, GiveUp, RetryLater
 from core.types import Access, Page, Permission, Recount, Rejected
+from listener import canary_post
 from listener.http import retry_after
 from listener.rounds import Heard, Refused, Rounds
 from listener.source import Context, Field
 from listener.sources.reddit.errors import look_for_error, number, signed_out, words
-from listener.sources.reddit.reply import RedditReplier, may_reply
+from listener.sources.reddit.reply import TEST_POST, RedditReplier, may_reply
 from listener.sources.reddit.things import FULLNAME, hear
 from listener.walk import Walk, Walks
 
@@ -115,6 +116,7 @@ class Reddit:
             required=False,
             example="no",
         ),
+        canary_post.field("https://www.reddit.com/r/acme/comments/1abcde/our_test_post/"),
     )
     steps: ClassVar[tuple[str, ...]] = (
         "Ask Reddit for access to its Data API (Reddit Help, “Developer platform & accessing Reddit data”) and wait "
@@ -143,6 +145,7 @@ class Reddit:
         """Raises BadInput for a name that cannot be one of a subreddit, or half of an account."""
         self._context = context
         self._set = _checked(context.settings)
+        canary_post.named(context.settings, TEST_POST)
         self._has_account = bool(self._set["username"] or self._set["refresh_token"])
         self._listings = {one.name: one for one in self._wanted()}
         self._rounds = Rounds(context, list(self._listings), self._resting)

@@ -20,14 +20,16 @@ import requests
 
 from core.errors import BadInput, GiveUp, PlatformError, RetryLater, Unsure
 from core.types import Outgoing, Permission, Receipt, Used
+from listener import canary_post
 from listener.delivery import SECONDS, Ours, of_requests, read_back, still_time
 from listener.http import retry_after
 from listener.rounds import Refused
-from listener.source import Asking, Context
+from listener.source import Asking, CanaryReply, Context
 from listener.sources.reddit.errors import look_for_error, number, signed_out, words
 from listener.sources.reddit.things import SITE
 
-COMMENT = "/api/comment"
+COMMENT, DELETE = "/api/comment", "/api/del"
+TEST_POST = re.compile(r"/comments/(\w+)(?:/[^/\s]*(?:/(\w+))?)?/?$")
 LISTED = 100
 LAG = 60.0
 """Seconds after which a comment stands among its author's."""
@@ -104,6 +106,17 @@ class RedditReplier:
         if found is None and len(own) >= LISTED and oldest and reply.began_at and oldest > reply.began_at:
             raise Unsure("the account commented so much since that Reddit no longer shows it all")
         return found
+
+    def canary_reply(self, token: str) -> CanaryReply:
+        """Under a submission or a comment of ours."""
+        post = canary_post.named(self._context.settings, TEST_POST)
+        if post is None or str(self._context.settings.get("approved") or "").casefold() != "yes":
+            raise GiveUp("a test reply needs a test post, and that Reddit has approved that you answer by its API")
+        return CanaryReply(f"t1_{post[2]}" if post[2] else f"t3_{post[1]}", token)
+
+    def take_back(self, native_id: str) -> None:
+        """Delete the comment; Reddit answers the same where it is gone."""
+        look_for_error(self._ask("POST", DELETE, data={"id": native_id}))
 
     def used(self) -> Used:
         """The refresh token, if Reddit has given another."""

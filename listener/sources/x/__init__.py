@@ -26,6 +26,7 @@ import tweepy
 from core.clock import Clock
 from core.errors import GiveUp, PlatformError, RetryLater
 from core.types import Access, Page, Permission, Recount, Rejected, Span
+from listener import canary_post
 from listener.chunks import chunks
 from listener.source import Context, Field
 from listener.sources.x.border import Border, Timeouts, json_of
@@ -34,7 +35,7 @@ from listener.sources.x.counts import Lookups
 from listener.sources.x.jobs import AT_ONCE, Jobs, latest
 from listener.sources.x.polls import OVERLAP, Place, Poll, gap_page, next_page, page_of
 from listener.sources.x.posts import FIELDS, Reader, answers_of
-from listener.sources.x.reply import XReplier, may_reply
+from listener.sources.x.reply import TEST_POST, XReplier, may_reply
 from listener.sources.x.rules import Asked, searches, stream_rules
 from listener.sources.x.settings import FIELDS as SETTINGS
 from listener.sources.x.settings import Chosen
@@ -92,6 +93,7 @@ class X:
         """Raises BadInput when a setting is missing or is none of those that there are."""
         self._context, self._timeouts, self._clock = context, timeouts or Timeouts(), context.clock
         self._chosen = chosen = Chosen.read(context.settings)
+        canary_post.named(context.settings, TEST_POST)
         self._mode = "mentions" if context.mentions_only else chosen.mode
         asks, nothing = self._mode != "mentions", Asked(())
         self._rules = stream_rules(context.queries, reposts=chosen.reposts) if self._mode == "stream" else nothing

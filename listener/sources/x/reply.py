@@ -18,11 +18,13 @@ import tweepy
 
 from core.errors import BadInput, GiveUp, RetryLater, Unsure
 from core.types import Outgoing, Permission, Receipt, Used
+from listener import canary_post
 from listener.delivery import Ours, read_back, still_time
-from listener.source import Asking, Context
+from listener.source import Asking, CanaryReply, Context
 from listener.sources.x.border import Border, Broken, Timeouts, json_of
 
 KEYS = ("api_key", "api_secret", "access_token", "access_secret")
+TEST_POST = re.compile(r"/status/(\d+)/?$")
 READ = 100
 LAG = 120.0
 """Seconds after which a post stands in its author's timeline."""
@@ -75,6 +77,7 @@ class XReplier:
         given = {name: str(context.settings.get(name) or "").strip() for name in (*KEYS, "reply_as")}
         if not all(given.values()):
             raise BadInput("Keys of the account: replies need all four, and whose they are")
+        self._context = context
         self._handle, self._clock = given["reply_as"].lstrip("@"), context.clock
         self._client = tweepy.Client(
             consumer_key=given["api_key"],
@@ -138,6 +141,18 @@ class XReplier:
         if name.casefold() != self._handle.casefold():
             raise GiveUp(f"these are the keys of @{name}, not of @{self._handle}: mend the settings of the source")
         self._own_id = str(found["id"])
+
+    def canary_reply(self, token: str) -> CanaryReply:
+        """Under a post of ours, naming the first of our accounts, whose mentions are heard in any case."""
+        post = canary_post.named(self._context.settings, TEST_POST)
+        if post is None:
+            raise GiveUp("no test post is named")
+        account = str(self._context.settings.get("accounts") or self._handle).split(",")[0].strip().lstrip("@")
+        return CanaryReply(post[1], f"@{account} {token}")
+
+    def take_back(self, native_id: str) -> None:
+        """Delete the post; X answers the same where it is gone."""
+        json_of(self._client.delete_tweet(native_id, user_auth=True))
 
     def used(self) -> Used:
         """What X bills."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core.errors import BadInput
+from listener import canary_post
 from listener.source import Field
 
 MODES = ("stream", "search", "mentions")
@@ -97,6 +98,7 @@ FIELDS: tuple[Field, ...] = (
         required=False,
         example="no",
     ),
+    canary_post.field("https://x.com/acme/status/1445880548472328192"),
 )
 
 

@@ -21,7 +21,9 @@ from typing import Any, ClassVar
 import httpx2
 
 from core.errors import BadInput, GiveUp, RetryLater
+from core.tls import trusted
 from core.types import Access, Page, Permission, Recount, Rejected
+from listener import canary_post
 from listener.http import retry_after
 from listener.markup import plain_text
 from listener.rounds import Heard, Refused, Rounds
@@ -29,7 +31,7 @@ from listener.source import Context, Field
 from listener.sources.youtube.comments import COMMENT_ID, hear
 from listener.sources.youtube.login import NAMES, Login
 from listener.sources.youtube.quota import Quota, next_day
-from listener.sources.youtube.reply import KEY_ONLY, YouTubeReplier, may_reply
+from listener.sources.youtube.reply import KEY_ONLY, TEST_POST, YouTubeReplier, may_reply
 from listener.walk import Walk, Walks
 
 PAGE = 100
@@ -112,6 +114,7 @@ class YouTube:
             required=False,
             secret=True,
         ),
+        canary_post.field("https://www.youtube.com/watch?v=F1UP7wRCPH8&lc=UgzDE9tasmRZ0f6LqMR4AaABAg"),
     )
     steps: ClassVar[tuple[str, ...]] = (
         "Open https://console.cloud.google.com and create a project, or choose one.",
@@ -136,6 +139,7 @@ class YouTube:
     def __init__(self, context: Context) -> None:
         """Raises BadInput for what cannot be a channel, a video or a number of units, or when there is neither."""
         self._context = context
+        canary_post.named(context.settings, TEST_POST)
         self._key, self._listings, units = _checked(context.settings)
         self._quota = Quota(context.clock, units)
         self._rounds = Rounds(context, list(self._listings), self._quota.rest_until)
@@ -144,7 +148,9 @@ class YouTube:
         self._stored_replies: dict[str, str] = {}
         self._asked: str | None = None
         self._gave: str | None = None
-        self._http = httpx2.Client(timeout=httpx2.Timeout(self.patience), headers={"User-Agent": "ripplewatch"})
+        self._http = httpx2.Client(
+            verify=trusted(), timeout=httpx2.Timeout(self.patience), headers={"User-Agent": "ripplewatch"}
+        )
 
     def fetch(self, cursor: str | None) -> Page:
         """One round through all channels and videos, or as much of it as makes a page."""

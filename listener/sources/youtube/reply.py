@@ -8,21 +8,24 @@ are read, and that of our channel which says the same is ours.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
 from core.errors import GiveUp, RetryLater, Unsure
 from core.types import Outgoing, Permission, Receipt, Used
+from listener import canary_post
 from listener.delivery import SECONDS, Ours, judge, publishing, read_back, still_time
 from listener.markup import plain_text
-from listener.source import Asking, Context
+from listener.source import Asking, CanaryReply, Context
 from listener.sources.youtube.comments import SITE
 from listener.sources.youtube.login import NAMES, Login
 from listener.sources.youtube.quota import next_day
 
 INSERT = 50
 """Units that a comment costs."""
+TEST_POST = re.compile(r"[?&]lc=([\w-]{10,}(?:\.[\w-]+)?)")
 PAGE, MOST_PAGES = 100, 10
 LAG = 120.0
 """Seconds after which a comment stands in its thread."""
@@ -101,6 +104,27 @@ class YouTubeReplier:
         if found is None and page:
             raise Unsure("the thread is longer than is read")
         return found
+
+    def canary_reply(self, token: str) -> CanaryReply:
+        """Under a comment of ours, below a video that is heard."""
+        post = canary_post.named(self._context.settings, TEST_POST)
+        if post is None:
+            raise GiveUp("no test post is named")
+        return CanaryReply(post[1], token)
+
+    def take_back(self, native_id: str) -> None:
+        """Delete the comment, for as many units again; it may be gone."""
+        token, now = self._login.token(), self._context.clock.now()
+        self._login.spent += INSERT
+        with publishing("YouTube"):
+            answer = self._login.http.delete(
+                f"{self._url}/comments", params={"id": native_id}, headers={"Authorization": f"Bearer {token}"}
+            )
+        if answer.status_code == 404:
+            return
+        if answer.status_code == 403 and _reason(answer.content) in _SPENT | _LATER:
+            raise RetryLater(f"YouTube answered 403: {_words(answer.content)}")
+        judge(answer.status_code, answer.headers, answer.content, "YouTube", now, _words)
 
     def used(self) -> Used:
         """The units."""

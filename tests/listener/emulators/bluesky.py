@@ -188,6 +188,7 @@ class Server:
     asked: list[Asked] = field(default_factory=list)
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     written: list[str] = field(default_factory=list)
+    profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
     sessions: int = 0
     access: str = "none"
     refresh: str = "none"
@@ -229,10 +230,13 @@ class Server:
                 return self._session()
             case "com.atproto.server.refreshSession":
                 return self._session() if given == self.refresh else _refusal(400, "ExpiredToken", "revoked")
-        if given != self.access and not (method == "app.bsky.feed.getPosts" and not given):
+        if given != self.access and (given or method not in ("app.bsky.feed.getPosts", "app.bsky.actor.getProfiles")):
             return _refusal(400, "ExpiredToken", "Token has expired")
         if method == "com.atproto.repo.putRecord":
             return self._put(json.loads(asked.body))
+        if method == "com.atproto.repo.deleteRecord":
+            self.records.pop(json.loads(asked.body)["rkey"], None)
+            return _json({})
         if method == "com.atproto.repo.getRecord":
             found = self.records.get(asked.one("rkey"))
             return _refusal(400, "RecordNotFound", "Could not locate record") if found is None else _json(found)
@@ -261,6 +265,8 @@ class Server:
         limit = int(asked.query.get("limit", ["25"])[0])
         if method == "com.atproto.server.getSession":
             return {"handle": HANDLE, "did": "did:plc:me"}
+        if method == "app.bsky.actor.getProfiles":
+            return {"profiles": [self.profiles[one] for one in asked.query["actors"] if one in self.profiles]}
         if method == "app.bsky.feed.getPosts":
             return {"posts": [{"cid": "c1"} | one for one in self.posts if one["uri"] in asked.query["uris"]]}
         if method == "app.bsky.notification.listNotifications":

@@ -211,12 +211,16 @@ class Server:
                 return self.ours[::-1][: int(asked.one("limit"))]
             case ["v1", "statuses"] if asked.method == "POST":
                 return self.publish(asked)
+            case ["v1", "statuses", status_id] if asked.method == "DELETE":
+                self.ours = [one for one in self.ours if one["id"] != status_id]
+                return {"id": status_id}
             case ["v1", "statuses", status_id]:
                 return self.statuses.get(status_id)
             case ["v1", "statuses"]:
                 return [self.statuses[one] for one in asked.query["id[]"] if one in self.statuses]
             case ["v2", "search"]:
-                return {"statuses": [one for one in self.statuses.values() if one["uri"] == asked.one("q")]}
+                there = [*self.statuses.values(), *self.ours]
+                return {"statuses": [one for one in there if one["uri"] == asked.one("q")]}
         return None
 
     def _page(self, items: Iterable[Mapping[str, Any]], asked: Asked) -> Answer:

@@ -150,6 +150,10 @@ class Site:
             return _json({"name": KEYS["username"], "id": "abc"}, headers=self.limits)
         if path == "/api/comment":
             return self._comment(asked)
+        if path == "/api/del":
+            gone = parse_qs(asked.body.decode())["id"]
+            self.ours = [one for one in self.ours if one["name"] not in gone]
+            return _json({}, headers=self.limits)
         if path == f"/user/{KEYS['username']}/comments":
             return _listing(self.ours[::-1][: int(asked.one("limit"))], None, self.limits)
         if path == "/api/info":

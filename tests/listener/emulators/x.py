@@ -365,6 +365,11 @@ def _create(x: X, asked: Asked) -> Answer:
     return reply({"data": {"id": made, "text": text, "edit_history_tweet_ids": [made]}}, 201)
 
 
+def _remove(x: X, _: Asked, post_id: str) -> Answer:
+    x.posts.pop(post_id, None)
+    return reply({"data": {"deleted": True}})
+
+
 def _own(x: X, asked: Asked, account: str) -> Answer:
     handle = next(name for name, number in x.accounts.items() if number == account)
     return _page(x, (post for post in _newest_first(x) if post["username"] == handle), asked, "pagination_token")
@@ -373,6 +378,7 @@ def _own(x: X, asked: Asked, account: str) -> Answer:
 _ROUTES: Mapping[tuple[str, str], Callable[..., Answer]] = {
     ("GET", "/2/users/me"): _me,
     ("POST", "/2/tweets"): _create,
+    ("DELETE", r"/2/tweets/(\d+)"): _remove,
     ("GET", r"/2/users/(\d+)/tweets"): _own,
     ("GET", "/2/users/by"): _users,
     ("GET", r"/2/users/(\d+)/mentions"): _timeline,

@@ -140,6 +140,10 @@ class Site:
             "/channels": self._me if "mine" in asked.query else self._channels,
             "/videos": lambda asked: _json({"items": [{"id": asked.one("id")}]}),
         }
+        if asked.method == "DELETE":
+            self.units -= 49
+            self.delete(asked.one("id"))
+            return Answer(204)
         if asked.method == "POST":
             assert signed_in, "a key alone can only read"
             self.units -= 49
