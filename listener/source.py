@@ -195,8 +195,8 @@ class FindsParents(Protocol):
 
 
 @runtime_checkable
+class NamesAuthors(Protocol):
     """A source whose stream tells only ids of authors, and that can be asked for their names (listener/names.py)."""
-    """A source whose stream tells only the ids of authors, and that can be asked for their names (listener/names.py)."""
 
     kind: ClassVar[str]
     author_ids: ClassVar[int]
