@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
+PATIENCE = 60_000
+"""Milliseconds until something has to show: enough on a busy machine, and costs nothing where all is well."""
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -27,7 +29,8 @@ def browser() -> Iterator[Browser]:
     quiet = ["--disable-background-networking", "--disable-component-update", "--no-first-run"]
     alone = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=[*quiet, *alone])
+        running = playwright.chromium.launch(executable_path=path, args=[*quiet, *alone], timeout=PATIENCE)
+        expect.set_options(timeout=PATIENCE)
         try:
             yield running
         finally:

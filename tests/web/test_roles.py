@@ -5,10 +5,9 @@ What somebody may not see is not found, what they may only see is refused; so a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
-from flask import Flask
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
@@ -46,6 +45,7 @@ from web.auth import needed_role
 from web.of_brand import OF_NO_BRAND, WAYS
 
 THEIRS, HIDDEN = "Hawkweed", "Thornfield"
+Named = Mapping[str, Mapping[str, object]]
 _UNUSED = create_app(Runtime(Settings(secret_key="k"), Database("sqlite://"), HeldClock(), NudgeList()))
 
 
@@ -113,8 +113,13 @@ def _fill(runtime: Runtime, name: str) -> None:
         db.add(Delivery(alert_id=alert.id, channel_id=channel.id, due=now))
 
 
-def _address(runtime: Runtime, app: Flask, rule: Rule, name: str) -> str:
-    """The address of the rule for what is of this brand."""
+@pytest.fixture(scope="module")
+def named(world: Runtime) -> Named:
+    """What stands in the addresses of what is of each brand."""
+    return {name: _values(world, name) for name in (THEIRS, HIDDEN)}
+
+
+def _values(runtime: Runtime, name: str) -> dict[str, object]:
     with runtime.db.read() as db:
         brand = db.scalars(select(Brand).where(Brand.name == name)).one()
         values: dict[str, object] = {"slug": brand.slug, "brand_id": brand.id}
@@ -123,8 +128,13 @@ def _address(runtime: Runtime, app: Flask, rule: Rule, name: str) -> str:
     values |= {one: 1 if name == THEIRS else 2 for one in WAYS if one not in values} | {
         "mention_id": values["brand_id"]
     }
-    values |= {"user_id": 1, "kind": "feed", "verb": "claim", "token": "x", "reply_id": 1, "chart": "mentions"}
-    return app.url_map.bind("").build(rule.endpoint, {one: values[one] for one in rule.arguments}, method=_method(rule))
+    return values | {"user_id": 1, "kind": "feed", "verb": "claim", "token": "x", "reply_id": 1, "chart": "mentions"}
+
+
+def _address(rule: Rule, values: Mapping[str, object]) -> str:
+    """The address of the rule for what has these names."""
+    given = {one: values[one] for one in rule.arguments}
+    return _UNUSED.url_map.bind("").build(rule.endpoint, given, method=_method(rule))
 
 
 def _method(rule: Rule) -> str:
@@ -156,7 +166,7 @@ def test_every_name_in_an_address_is_known() -> None:
 @pytest.mark.parametrize("kept_out", ["", " kept out"])
 @pytest.mark.parametrize("role", ROLES)
 def test_what_is_of_another_brand_is_not_there(
-    world: Runtime, people: dict[str, Visitor], role: str, kept_out: str
+    named: Named, people: dict[str, Visitor], role: str, kept_out: str
 ) -> None:
     visitor, token = people[role + kept_out], people[role + kept_out].token()
     for method, rule in _of_brand():
@@ -164,7 +174,7 @@ def test_what_is_of_another_brand_is_not_there(
             need = needed_role(rule.endpoint, method)
         if need is None or rule.endpoint.startswith("people."):
             continue
-        path = _address(world, _UNUSED, rule, HIDDEN)
+        path = _address(rule, named[HIDDEN])
         answer = visitor.client.open(path, method=method, data={"csrf_token": token} if method == "POST" else None)
         everywhere = getattr(_UNUSED.view_functions[rule.endpoint], "everywhere", False)
         too_little = need not in roles.MAY_DO[role] or (everywhere and not kept_out)
@@ -173,25 +183,25 @@ def test_what_is_of_another_brand_is_not_there(
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "admin"])
-def test_what_one_may_only_see_is_refused(world: Runtime, people: dict[str, Visitor], role: str) -> None:
+def test_what_one_may_only_see_is_refused(named: Named, people: dict[str, Visitor], role: str) -> None:
     visitor, token = people[role], people[role].token()
     for method, rule in _of_brand():
         with _UNUSED.app_context():
             need = needed_role(rule.endpoint, method)
         if need is None or need in roles.MAY_DO[role]:
             continue
-        path = _address(world, _UNUSED, rule, THEIRS)
+        path = _address(rule, named[THEIRS])
         answer = visitor.client.open(path, method=method, data={"csrf_token": token} if method == "POST" else None)
         assert answer.status_code == 403, f"{method} {path}"
 
 
 @pytest.mark.parametrize("role", ["manager", "manager kept out"])
-def test_what_one_may_see_is_shown(world: Runtime, people: dict[str, Visitor], role: str) -> None:
+def test_what_one_may_see_is_shown(named: Named, people: dict[str, Visitor], role: str) -> None:
     for method, rule in _of_brand():
         with _UNUSED.app_context():
             need = needed_role(rule.endpoint, method)
         if method == "GET" and need == "manager":
-            path = _address(world, _UNUSED, rule, THEIRS)
+            path = _address(rule, named[THEIRS])
             assert people[role].get(path).status_code == 200, path
 
 

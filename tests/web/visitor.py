@@ -24,6 +24,7 @@ class Visitor:
         self.runtime = runtime
         self.client = app.test_client()
         self.user_id = 0
+        self._token = ("", "")
 
     def sign_in(self, role: str = "agent", name: str = "Ana") -> Visitor:
         """Come in as a new user of this role."""
@@ -43,12 +44,19 @@ class Visitor:
         return self.client.post(path, data={"csrf_token": self.token()} | dict(data or {}), headers=_headers(headers))
 
     def token(self) -> str:
-        """The token of this visitor's forms."""
-        page = self.client.get("/account" if self.user_id else "/login").get_data(as_text=True)
-        found = _TOKEN.search(page)
-        if found is None:  # nobody is in here yet, and the page has no form
-            raise LookupError("the page has no form")
-        return found[1]
+        """The token of this visitor's forms, as a page had it; looked for again once the session has another."""
+        if not self._token[0] or self._token[0] != self._session():
+            page = self.client.get("/account" if self.user_id else "/login").get_data(as_text=True)
+            found = _TOKEN.search(page)
+            if found is None:  # nobody is in here yet, and the page has no form
+                raise LookupError("the page has no form")
+            self._token = (self._session(), found[1])
+        return self._token[1]
+
+    def _session(self) -> str:
+        """What the session's tokens are made of."""
+        with self.client.session_transaction() as session:
+            return str(session.get("csrf_token", ""))
 
 
 def _headers(given: Mapping[str, str]) -> dict[str, str]:
