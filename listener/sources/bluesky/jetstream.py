@@ -105,7 +105,7 @@ class Jetstream:
                         close_timeout=2,
                         max_size=MAX_MESSAGE,
                         max_queue=256,
-                        ping_timeout=None,  # the answer waits behind all that is still to be read: silence tells
+                        ping_interval=None,  # the answer would wait behind all that is unread: silence tells
                         user_agent_header="ripplewatch",
                     )
                 )
