@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy import select
 
 from core import waiting
-from core.tables import Brand, Case, Match, Topic
+from core.tables import Brand, Case, HourCount, Match, Topic
 from tests.web.stories import add_brand, add_case
 from tests.web.visitor import Visitor, words
 from web.managing.sample_brand import load_sample, remove_sample
@@ -74,6 +76,24 @@ def test_only_the_brands_admins_change_topics(manager: Visitor) -> None:
     assert manager.get("/brands/other/topics/").status_code == 200
     assert manager.post(NEW, LATE).status_code == 403
     assert manager.get(f"/brands/hawkweed/topics/{row.id}").status_code == 404
+
+
+def test_each_topic_says_how_much_it_counted(admin: Visitor) -> None:
+    add_brand(admin.runtime)
+    admin.post(NEW, {"name": "Delivery", "text": "parcel"})
+    assert "0 mentions in 30 days, 0 of them complaints" in words(admin.get("/brands/hawkweed/topics/"))
+    (row,) = _topics(admin)
+    now = admin.runtime.clock.now()
+    with admin.runtime.db.write() as db:
+        for days, mentions in ((1, 40), (29, 2), (31, 500)):
+            counted = HourCount(
+                brand_id=row.brand_id, dimension="topic", value=str(row.id), hour=now - timedelta(days=days)
+            )
+            counted.mentions, counted.complaints = mentions, 7
+            db.add(counted)
+    page = admin.get("/brands/hawkweed/topics/")
+    assert "42 mentions in 30 days, 14 of them complaints" in words(page)
+    assert f"only=topic:{row.id}" in page.text
 
 
 def test_the_sample_has_topics(admin: Visitor) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from core import audit
-from core.tables import Brand, Topic
+from core.tables import Brand, HourCount, Topic
 from sentiment.ripple import topics
 from web import current
 from web.auth import needs
@@ -30,7 +30,7 @@ def every(slug: str) -> ResponseReturnValue:
     with current.runtime().db.read() as db:
         brand = brand_form.by_slug(db, slug)
         rows = db.scalars(select(Topic).where(Topic.brand_id == brand.id).order_by(Topic.name)).all()
-        return render_template("topics/topics.html", brand=brand, rows=rows)
+        return render_template("topics/topics.html", brand=brand, rows=rows, counts=_counts(db, brand))
 
 
 @pages.post("/preview")
@@ -118,6 +118,14 @@ def _errors(db: Session, brand: Brand, topic_id: int | None, name: str, query: s
 def _page(db: Session, brand: Brand, row: Topic | None, values: Mapping[str, str], errors: Mapping[str, str]) -> str:
     found = query_form.preview(db, brand, values.get("text", ""), current.rights(), own=True)
     return render_template("topics/topic.html", brand=brand, topic=row, values=values, errors=errors, preview=found)
+
+
+def _counts(db: Session, brand: Brand) -> dict[str, Row[str, int, int]]:
+    """Mentions and complaints of each topic since topics.REACH, by its id as counts hold it."""
+    row, since = HourCount, current.runtime().clock.now() - topics.REACH
+    summed = select(row.value, func.sum(row.mentions).label("mentions"), func.sum(row.complaints).label("complaints"))
+    of_brand = summed.where(row.brand_id == brand.id, row.dimension == "topic", row.hour >= since)
+    return {one.value: one for one in db.execute(of_brand.group_by(row.value))}
 
 
 def _topic(db: Session, brand: Brand, topic_id: int) -> Topic:
