@@ -38,7 +38,8 @@ CHANGED = frozenset({"slack"})
 """Kinds of channels whose messages can be changed, and have threads."""
 
 _ON_THE_PAGES = frozenset({"incident", "channel"})
-_ESCALATED = frozenset({"incident", "spread", "breach", "source", "canary"})
+ESCALATED = frozenset({"incident", "spread", "breach", "source", "canary"})
+"""Kinds of alerts that somebody is to take, and that go further when nobody does."""
 
 
 def work(runtime: Runtime) -> int:
@@ -91,7 +92,7 @@ def _send(db: Session, clock: Clock, alert: Alert, heard: Iterable[tuple[AlertRu
     for rule, brand in heard:
         begins = rules.due(rule.hours, brand, alert.severity, now)
         first[rule.channel_id] = min(begins, first.get(rule.channel_id, begins))
-        if rule.escalate_minutes and rule.escalate_to and alert.kind in _ESCALATED and alert.taken_at is None:
+        if rule.escalate_minutes and rule.escalate_to and alert.kind in ESCALATED and alert.taken_at is None:
             up = begins + timedelta(minutes=rule.escalate_minutes)
             later[rule.escalate_to] = min(up, later.get(rule.escalate_to, up))
     _write(db, clock, alert, "alert", first)

@@ -30,12 +30,17 @@ _DAYS = dict(zip(WEEKDAYS, ("Monday", "Tuesday", "Wednesday", "Thursday", "Frida
 
 def hears(rule: AlertRule, alert: Alert) -> bool:
     """Whether a rule is about this alert. That a channel is in trouble is not told to that channel."""
-    kind = "source" if alert.kind in _AS_SOURCE else alert.kind
+    kind = kind_of(alert)
     if kind == "digest":
         every = "weekly" if "W" in alert.key else "daily"
         return kind in rule.kinds and rule.hours.get("digest", "daily") == every
     itself = alert.kind == "channel" and alert.subject_id == rule.channel_id
     return kind in rule.kinds and at_least(alert.severity, rule.severity) and not itself
+
+
+def kind_of(alert: Alert) -> str:
+    """As which of HEARD an alert is heard."""
+    return "source" if alert.kind in _AS_SOURCE else alert.kind
 
 
 def at_least(severity: str, least: str) -> bool:

@@ -201,3 +201,25 @@ def test_the_bell_tells_of_incidents_and_leads_there(admin: Visitor, sqlite_runt
     assert "checkout, card: 4 complaints" in words(page)
     assert 'href="/incidents/1"' in page.text
     assert 'href="/alerts/channels/7"' in page.text
+
+
+def test_a_rule_tells_what_it_would_have_told_while_it_is_described_and_saves_nothing(
+    admin: Visitor, sqlite_runtime: Runtime, clock: HeldClock
+) -> None:
+    brand_id = add_brand(sqlite_runtime)
+    put_channel(sqlite_runtime, "#care")
+    with sqlite_runtime.db.write() as db:
+        alerts.tell(db, clock, "incident", 1, brand_id, "high", "checkout, card: 41 complaints")
+    form = {"kinds": "incident", "severity": "high", "when": "always"}
+    assert "It would have told you once in the last 30 days: 1 incident." in words(
+        admin.get("/alerts/rules/new/hawkweed")
+    )
+    live = words(admin.post("/alerts/rules/preview/hawkweed", form | {"severity": "urgent"}))
+    assert live == "In the last 30 days this rule would have told nobody of anything."
+    assert words(admin.post("/alerts/rules/preview/hawkweed", {"severity": "high"})) == (
+        "Choose at least one thing to hear of."
+    )
+    page = admin.post("/alerts/rules/new/hawkweed", form | {"preview": "1", "escalate_minutes": "15"})
+    assert "Choose where it goes when nobody has taken it." in words(page)
+    assert 'value="15"' in page.text
+    assert rules(sqlite_runtime) == []

@@ -18,6 +18,7 @@ from core.secrets import seal, sealed_at
 from core.tables import Alert, AlertRule, Brand, Channel, Delivery
 from responder.alerts import deliver, digest, rules
 from responder.alerts.channel import KINDS, Message, load
+from responder.alerts.preview import preview
 from responder.alerts.senders import sender_of
 from responder.timing.sla import WEEKDAYS
 from web import current
@@ -214,6 +215,15 @@ def add_rule(slug: str) -> ResponseReturnValue:
         return _saved_rule(db, by_slug(db, slug), None)
 
 
+@pages.post("/rules/preview/<slug>")
+@needs("admin")
+def preview_rule(slug: str) -> ResponseReturnValue:
+    """What the rule would have told, while it is described."""
+    with current.runtime().db.read() as db:
+        brand = by_slug(db, slug)
+        return render_template("alerts/_preview.html", brand=brand, **_would_have(db, brand, request.form))
+
+
 @pages.get("/rules/<int:rule_id>")
 @needs("admin")
 def rule(rule_id: int) -> ResponseReturnValue:
@@ -298,6 +308,8 @@ def _channel_page(kind: str, row: Channel | None, values: MultiDict[str, str], g
 
 def _saved_rule(db: Session, brand: Brand, row: AlertRule | None) -> ResponseReturnValue:
     runtime = current.runtime()
+    if "preview" in request.form:
+        return _rule_page(db, brand, row, request.form, {})
     values, errors = alert_forms.read_rule(db, brand, request.form)
     if errors:
         return _rule_page(db, brand, row, request.form, errors), 422
@@ -329,7 +341,17 @@ def _rule_page(
         days=WEEKDAYS,
         every=digest.EVERY.items(),
         severities=[(one, one.capitalize()) for one in SEVERITIES],
+        **_would_have(db, brand, values),
     )
+
+
+def _would_have(db: Session, brand: Brand, given: MultiDict[str, str]) -> dict[str, object]:
+    """What the described rule would have told, wherever it goes; or what is still to be said of it."""
+    values, errors = alert_forms.read_rule(db, brand, given)
+    errors.pop("channel", None)
+    if errors:
+        return {"wrong": next(iter(errors.values()))}
+    return {"preview": preview(db, current.runtime().clock, brand, AlertRule(brand_id=brand.id, **values))}
 
 
 def _record(db: Session, action: str, detail: dict[str, object]) -> None:
