@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import cast
 from urllib.parse import urlsplit
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, request
 from flask_login import current_user
+from sqlalchemy.orm import Session
 from werkzeug.routing import IntegerConverter, Map
 
 from core.roles import Rights
@@ -28,11 +30,28 @@ def init_app(app: Flask, runtime: Runtime) -> None:
     """Let views find the runtime."""
     app.extensions["ripplewatch"] = runtime
     app.url_map.converters["int"] = _Id
+    app.teardown_appcontext(_end_reading)
 
 
 def runtime() -> Runtime:
     """Settings, database, clock and queue of this process."""
     return cast("Runtime", current_app.extensions["ripplewatch"])
+
+
+def reading() -> Session:
+    """A transaction that only reads, for all that surrounds a page: one for the whole request, begun when it is first
+    asked for. To open one for each thing that a page shows would take longer than to read most of them."""
+    if "reading" not in g:
+        g.reading_ends = ExitStack()
+        g.reading = g.reading_ends.enter_context(runtime().db.read())
+    return cast("Session", g.reading)
+
+
+def _end_reading(error: BaseException | None) -> None:
+    del error
+    g.pop("reading", None)
+    if ends := g.pop("reading_ends", None):
+        ends.close()
 
 
 def user() -> SignedIn | None:

@@ -76,8 +76,8 @@ def _around() -> dict[str, Any]:
 def _alarms() -> alarms.Alarms:
     """Looked at once per request, however often the page asks."""
     if "alarms" not in g:
-        with current.runtime().db.read() as db:
-            g.alarms = alarms.now(db, current.runtime().clock.now(), current.rights())
+        db = current.reading()
+        g.alarms = alarms.now(db, current.runtime().clock.now(), current.rights())
     found: alarms.Alarms = g.alarms
     return found
 

@@ -52,7 +52,7 @@ class Relevance(Row):
     """
 
     __tablename__ = "relevances"
-    __table_args__ = (UniqueConstraint("mention_id", "brand_id"),)
+    __table_args__ = (UniqueConstraint("mention_id", "brand_id"), Index(None, "about_us", "score"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     mention_id: Mapped[int] = mapped_column(ForeignKey("mentions.id", ondelete="CASCADE"))

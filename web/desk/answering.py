@@ -117,7 +117,7 @@ def init_app(app: Flask) -> None:
 def _marks() -> desk.Marks:
     """Looked at once per request, however many rows ask."""
     if "marks" not in g:
-        with current.runtime().db.read() as db:
-            g.marks = desk.marks(db, current.runtime().clock.now(), current.rights())
+        db = current.reading()
+        g.marks = desk.marks(db, current.runtime().clock.now(), current.rights())
     found: desk.Marks = g.marks
     return found

@@ -19,8 +19,8 @@ def init_app(app: Flask) -> None:
 def untouched() -> int:
     """How many are older than their target, of what who asks may see; looked at once per request."""
     if "untouched" not in g:
-        with current.runtime().db.read() as db:
-            g.untouched = read.late(db, current.rights(), current.runtime().clock.now())
+        db = current.reading()
+        g.untouched = read.late(db, current.rights(), current.runtime().clock.now())
     return int(g.untouched)
 
 

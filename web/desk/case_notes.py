@@ -73,15 +73,15 @@ def _here(case_id: int) -> str:
 def notes_of(case_id: int) -> Sequence[tuple[Note, str]]:
     """The notes on a case, oldest first, each with who wrote it."""
     rows = select(Note, User.name).outerjoin(User, User.id == Note.user_id).where(Note.case_id == case_id)
-    with current.runtime().db.read() as db:
-        return [(note, name or "Somebody who left") for note, name in db.execute(rows.order_by(Note.id))]
+    db = current.reading()
+    return [(note, name or "Somebody who left") for note, name in db.execute(rows.order_by(Note.id))]
 
 
 @pages.app_template_global("tags_of")
 def tags_of(case_id: int) -> Sequence[str]:
     """The tags of a case."""
-    with current.runtime().db.read() as db:
-        return notes.tags_of(db, case_id)
+    db = current.reading()
+    return notes.tags_of(db, case_id)
 
 
 @pages.app_template_global("all_tags")
@@ -89,5 +89,5 @@ def all_tags() -> Sequence[str]:
     """The tags that were put on cases of the brands that who asks may see, to be offered."""
     seen = current.rights().brands(Case.brand_id)
     query = select(CaseTag.tag).join(Case, Case.id == CaseTag.case_id).where(seen).distinct().order_by(CaseTag.tag)
-    with current.runtime().db.read() as db:
-        return db.scalars(query.limit(_OFFERED)).all()
+    db = current.reading()
+    return db.scalars(query.limit(_OFFERED)).all()

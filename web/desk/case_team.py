@@ -79,7 +79,7 @@ def _here(case_id: int) -> str:
 @pages.app_template_global("hands_of")
 def hands_of(row: Case) -> Hands:
     """What the page of a case says about whose it is."""
-    with current.runtime().db.read() as db:
-        team = db.get(Team, row.team_id) if row.team_id else None
-        people, own = teams.people_for(db, row.brand_id), teams.teams_of(db, row.brand_id)
+    db = current.reading()
+    team = db.get(Team, row.team_id) if row.team_id else None
+    people, own = teams.people_for(db, row.brand_id), teams.teams_of(db, row.brand_id)
     return Hands(team, people, own, row.state in OPEN_STATES)

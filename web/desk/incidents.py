@@ -43,23 +43,23 @@ def init_app(app: Flask) -> None:
 def number_open() -> tuple[int, int]:
     """How many incidents are open, and how many of them are urgent and nobody's; asked once per request."""
     if "incidents" not in g:
-        with current.runtime().db.read() as db:
-            g.incidents = read.number_open(db, current.runtime().clock.now(), current.rights())
+        db = current.reading()
+        g.incidents = read.number_open(db, current.runtime().clock.now(), current.rights())
     found: tuple[int, int] = g.incidents
     return found
 
 
 def of_case_now(case_id: int) -> Incident | None:
     """The incident that a case is part of, unless that was dismissed."""
-    with current.runtime().db.read() as db:
-        found = incident_cases.incident_of(db, case_id)
-        return found if found is not None and found.state != "dismissed" else None
+    db = current.reading()
+    found = incident_cases.incident_of(db, case_id)
+    return found if found is not None and found.state != "dismissed" else None
 
 
 def open_of_brand(brand_id: int) -> Sequence[Incident]:
     """The open incidents of a brand."""
-    with current.runtime().db.read() as db:
-        return read.open_of_brand(db, brand_id)
+    db = current.reading()
+    return read.open_of_brand(db, brand_id)
 
 
 @pages.get("/")

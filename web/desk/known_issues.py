@@ -30,8 +30,8 @@ def init_app(app: Flask) -> None:
 
 def going_on(brand_id: int) -> Sequence[KnownIssue]:
     """The issues of a brand that have not ended."""
-    with current.runtime().db.read() as db:
-        return known_issues.going_on(db, brand_id)
+    db = current.reading()
+    return known_issues.going_on(db, brand_id)
 
 
 @pages.get("/")

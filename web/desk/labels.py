@@ -88,8 +88,8 @@ def labels_of(verdict: Verdict | None) -> list[Shown]:
     """Every head of a mention's verdict, to be corrected; none before it is judged."""
     if verdict is None:
         return []
-    with current.runtime().db.read() as db:
-        said_of = corrections.of(db, [verdict.mention_id]).get(verdict.mention_id, {})
+    db = current.reading()
+    said_of = corrections.of(db, [verdict.mention_id]).get(verdict.mention_id, {})
     now = said(verdict)
     return [_shown(head, now.get(head), said_of.get(head)) for head in HEADS]
 

@@ -42,8 +42,8 @@ def unseen() -> int:
         some = select(Notification.id).outerjoin(Case, Case.id == Notification.case_id)
         some = some.outerjoin(Alert, Alert.id == Notification.alert_id)
         few = some.where(*_mine(), Notification.seen_at.is_(None)).limit(_MOST).subquery()
-        with current.runtime().db.read() as db:
-            g.unseen = db.scalar(select(func.count()).select_from(few)) or 0
+        db = current.reading()
+        g.unseen = db.scalar(select(func.count()).select_from(few)) or 0
     return int(g.unseen)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.orm import Session
 
 from core.roles import Rights
@@ -18,7 +18,8 @@ _TAGS = 15
 
 def counts(db: Session, rights: Rights) -> dict[str, int]:
     """How many cases are in each group that somebody has to act on; counting ends at MOST_COUNTED."""
-    return {name: _count(db, group, rights) for name, group in GROUPS.items() if not group.recent}
+    asked = [_count(group, rights).label(name) for name, group in GROUPS.items() if not group.recent]
+    return dict(db.execute(select(*asked)).one()._mapping)
 
 
 def newer(db: Session, wanted: Wanted, newest: int) -> int:
@@ -39,10 +40,10 @@ def newest(db: Session) -> int:
 
 def platforms(db: Session) -> list[str]:
     """Every platform that a mention was heard on, each found by one step along the index."""
-    found: list[str] = []
-    while following := db.scalar(select(func.min(Mention.platform)).where(Mention.platform > (found or [""])[-1])):
-        found.append(following)
-    return found
+    steps = select(func.min(Mention.platform).label("name")).cte("steps", recursive=True)
+    following = select(func.min(Mention.platform)).where(Mention.platform > steps.c.name).scalar_subquery()
+    steps = steps.union_all(select(following).where(steps.c.name.is_not(None)))
+    return list(db.scalars(select(steps.c.name).where(steps.c.name.is_not(None)).order_by(steps.c.name)))
 
 
 def tags(db: Session, rights: Rights) -> Sequence[str]:
@@ -80,7 +81,6 @@ def _pairs(db: Session, query: Rows) -> dict[str, int]:
     return {row[0]: row[1] for row in db.execute(query)}
 
 
-def _count(db: Session, group: Group, rights: Rights) -> int:
+def _count(group: Group, rights: Rights) -> ScalarSelect[int]:
     mine = select(Case.id).where(Case.state.in_(group.states), group.kinds, rights.brands(Case.brand_id))
-    some = mine.limit(MOST_COUNTED).subquery()
-    return db.scalar(select(func.count()).select_from(some)) or 0
+    return select(func.count()).select_from(mine.limit(MOST_COUNTED).subquery()).scalar_subquery()
