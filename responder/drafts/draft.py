@@ -2,7 +2,8 @@
 three of them, or none: no draft is better than a wrong one.
 
 An entry fits if it is about the same (responder/drafts/likeness.py), may be used on the platform, and is in the
-author's language; one in English is offered to others too, and says so. Praise is not answered with an apology: entries
+author's language; one in English is offered to others too, and says so. Where one fits alone, the next stands beside it
+as a second choice. Praise is not answered with an apology: entries
 tagged `praise` are for praise only, and one tagged `complaint`, `question` or `purchase` only for those (any question
 may be one about buying). An entry tagged `general` is offered for want of anything closer. A past reply fits if the
 post that it answered is like this one (responder/drafts/nearest.py), of the same kind and in the same language, and if
@@ -33,8 +34,9 @@ MOST_PAST = 2
 _FITS, _FITS_BY_WORDS = 0.38, 0.13
 """Likeness from which an entry fits, with and without a model's embedding. Read off the sample brand's mentions:
 below, what came first was wrong more often than right."""
-_NEAR_BEST = 0.75
-"""Further suggestions must be this share as like as the best."""
+_NEAR_BEST, _SECOND = 0.75, 0.55
+"""Further suggestions must be this share as like as the best; where none is, the next one of this share is a second
+choice, and says that it is less close."""
 _SAME = 0.6
 """Two suggestions that share so many of their words are one."""
 _WORD = re.compile(r"\w+")
@@ -142,12 +144,18 @@ class OwnDrafter:
         own = [one for one in usable if _speaks(one[1].language, occasion)]
         near = self._near(own) or self._near(usable)
         general = [(0.0, entry) for _, entry in own or usable if _fills_in(entry, occasion)]
-        return [_written(occasion, *one) for one in near], [_written(occasion, *one) for one in general]
+        close = near[0][0] * _NEAR_BEST if near else 0.0
+        drafts = [_written(occasion, *one, close=close) for one in near]
+        return drafts, [_written(occasion, *one) for one in general]
 
     def _near(self, ranked: Sequence[tuple[float, Entry]]) -> list[tuple[float, Entry]]:
-        """Those that fit, and of these the ones about as like as the best."""
+        """Those that fit, of these the ones about as like as the best; where that is alone, the next one as well."""
         specific = [one for one in ranked if "general" not in one[1].tags and one[0] >= self._fits]
-        return [one for one in specific if one[0] >= specific[0][0] * _NEAR_BEST]
+        near = [one for one in specific if one[0] >= specific[0][0] * _NEAR_BEST]
+        if len(near) == 1:
+            others = (one for one in ranked if "general" not in one[1].tags and one is not near[0])
+            near += [one for one in others if one[0] >= near[0][0] * _SECOND][:1]
+        return near
 
     def _from_past(self, occasions: Sequence[Occasion], texts: Sequence[str], answers: Answers) -> list[list[Draft]]:
         """For each occasion drafts from past replies to like posts, best first."""
@@ -252,10 +260,10 @@ def _speaks(language: str, occasion: Occasion) -> bool:
     return spoken(language) == spoken(occasion.language)
 
 
-def _written(occasion: Occasion, score: float, entry: Entry) -> Draft:
+def _written(occasion: Occasion, score: float, entry: Entry, close: float = 0.0) -> Draft:
     text, unresolved = fill(entry.text, _values(occasion))
-    general = "" if score else ", for want of anything closer"
-    why = f"from the playbook: “{entry.name}”{general}; in {called(entry.language)}"
+    fits = ", for want of anything closer" if not score else ", less close" if score < close else ""
+    why = f"from the playbook: “{entry.name}”{fits}; in {called(entry.language)}"
     if not _speaks(entry.language, occasion):
         why += f", but the author writes {called(occasion.language)}"
     return Draft(text, "playbook", why, entry.id, round(score, 3) or None, unresolved)

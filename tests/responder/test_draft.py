@@ -63,6 +63,17 @@ def test_the_entry_about_the_same_is_suggested_with_where_it_came_from() -> None
     assert draft.score is not None
 
 
+def test_beside_the_only_one_that_fits_stands_a_second_choice_that_says_it_is_less_close() -> None:
+    both = replace(COMPLAINT, text="my parcel is late and where is my order, and it crashes")
+    found = [draft.why for draft in drafts(both, LATE, APP)]
+    assert found == [
+        "from the playbook: “Late parcel”; in English",
+        "from the playbook: “App crash”, less close; in English",
+    ]
+    other = replace(COMPLAINT, text="an order parcel is late late; the app")
+    assert suggested(other, LATE, APP) == ["Late parcel"]
+
+
 def test_an_entry_for_another_platform_is_not_suggested() -> None:
     assert suggested(COMPLAINT, ON_X) == []
     assert suggested(replace(COMPLAINT, platform="x"), ON_X) == ["Late parcel on X"]
