@@ -206,45 +206,54 @@ def test_the_reply_box_is_held_kept_warned_about_undone_and_taken_over(
 
 def test_an_agents_day_by_keyboard_alone(page: Page, site: Site, clock: HeldClock) -> None:
     add_user(site.runtime, "Ben")
-    urgent = add_case(site.runtime, "Three weeks!", priority=90, drafts=("Sorry! Here is a refund of 20 EUR.",))
+    urgent = add_case(site.runtime, "Three weeks!", priority=90, drafts=("Here is a code.", "Sorry! We look into it."))
     other = add_case(site.runtime, "And still nothing", priority=80)
+    press, box, check = page.keyboard.press, page.locator("#text"), page.locator("#check")
     page.goto("/")
-    page.keyboard.press("n")  # next
+    press("n")  # next, which is theirs from then on
     page.wait_for_url(f"**/cases/{urgent}")
-    expect(page.locator("#case .post.main")).to_contain_text("Three weeks!")
+    expect(page.locator("#case .post.main")).to_contain_text("Three weeks!")  # read
     assert case_of(site.runtime, urgent).owner_id is not None
-    page.keyboard.press("1")  # choose a draft, and be warned of it
-    expect(page.locator("#check")).to_contain_text("offers money in public")
-    for _ in range(len("Here is a refund of 20 EUR.")):  # fix it
-        page.keyboard.press("Backspace")
-    page.keyboard.type("We are looking for it.")
-    expect(page.locator("#check")).not_to_contain_text("offers money in public")
-    page.keyboard.press("Control+Enter")  # approve, undo, approve
+    press("c")  # let go of it, and claim it
+    expect(page.locator(".hands")).to_contain_text("Nobody’s yet")
+    press("c")
+    expect(page.locator(".hands")).to_contain_text("Yours")
+    press("2")  # choose a draft
+    expect(box).to_have_value("Sorry! We look into it.")
+    expect(box).to_be_focused()
+    page.keyboard.type(" You get a refund of 20 EUR.")  # edit, and be warned of it
+    expect(check).to_contain_text("offers money in public")
+    for _ in range(len(" You get a refund of 20 EUR.")):  # fix it
+        press("Backspace")
+    expect(check).not_to_contain_text("offers money in public")
+    press("Control+Enter")  # approve, undo, approve
     expect(page.locator(".countdown")).to_contain_text("Goes out in")
-    page.keyboard.press("u")
-    expect(page.locator("#text")).to_have_value("Sorry! We are looking for it.")
-    page.keyboard.press("a")
-    page.keyboard.press("Control+Enter")
+    press("u")
+    expect(box).to_have_value("Sorry! We look into it.")
+    press("a")
+    press("Control+Enter")
     expect(page.locator(".countdown")).to_contain_text("Goes out in")
     clock.advance(10)
     assert post.work(site.runtime) == 1
     expect(page.locator("#case .state")).to_have_text("Sent")
-    page.keyboard.press("n")
+    [line] = site.runtime.settings.outbox.read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["text"] == "Sorry! We look into it."
+    press("n")
     page.wait_for_url(f"**/cases/{other}")
-    page.keyboard.press("m")  # a note
+    press("m")  # a note
     page.keyboard.type("Asked the depot.")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
+    press("Tab")
+    press("Enter")
     expect(page.locator(".notes")).to_contain_text("Asked the depot.")
-    page.keyboard.press("h")  # hand over
-    page.keyboard.type("Ben")
-    page.keyboard.press("Tab")
-    page.keyboard.type("Ben knows the depot")
-    page.keyboard.press("Enter")
-    expect(page.locator(".hands")).to_contain_text("Ben’s")
-    page.keyboard.press("s")  # snooze
-    page.keyboard.press("Enter")
+    press("s")  # snooze
+    press("Enter")
     expect(page.locator("#case .state")).to_have_text("Snoozed")
+    press("h")  # hand over
+    page.keyboard.type("Ben")
+    press("Tab")
+    page.keyboard.type("Ben knows the depot")
+    press("Enter")
+    expect(page.locator(".hands")).to_contain_text("Ben’s")
     assert case_of(site.runtime, other).state == "snoozed"
 
 
