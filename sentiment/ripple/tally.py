@@ -7,7 +7,7 @@ other (count.py lets only one at a time write, anyway) and neither loses what th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, cast
 
@@ -138,7 +138,8 @@ def counted(db: Session, mention_ids: Sequence[int]) -> dict[Key, Standing]:
 def remember(db: Session, now: Mapping[Key, Standing], gone: Iterable[Key]) -> None:
     """Write down as what mentions stand in the counts now, and which stand there no longer."""
     rows = [
-        asdict(one) | {"mention_id": key[0], "brand_id": key[1], "topics": list(one.topics), "words": list(one.words)}
+        {name: getattr(one, name) for name in Standing.__slots__}
+        | {"mention_id": key[0], "brand_id": key[1], "topics": list(one.topics), "words": list(one.words)}
         for key, one in sorted(now.items())
     ]
     if rows:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 from math import log, sqrt
 
 import regex
@@ -99,6 +100,7 @@ def names_of(*names: str) -> frozenset[str]:
     return frozenset(_word(token) for name in names for token in _TOKEN.findall(name.lower())) - {""}
 
 
+@lru_cache(maxsize=50_000)  # most of what people write are the same words
 def _word(token: str) -> str:
     """A token as it is counted; empty for what is no word."""
     token = token.removeprefix("#").replace("’", "'").removesuffix("'s")
