@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from core import alerts, audit, roles, waiting
 from core.clock import Clock
 from core.errors import BadInput
-from core.tables import Incident, IncidentMention, KnownIssue, User
+from core.tables import Incident, IncidentEvent, IncidentMention, KnownIssue, User
 from responder.checks.guard import check
 from responder.desk.states import name_of
 from responder.drafts import playbook
@@ -41,6 +41,7 @@ __all__ = [
     "raise_severity",
     "rename",
     "reopen",
+    "reword",
     "say",
     "set_holding",
     "set_status",
@@ -158,6 +159,19 @@ def say(
         note(db, clock, row, "say", user_id, words, key=key, detail=audit.fingerprint(words))
         told_outside(db, clock, row)
     return row
+
+
+def reword(db: Session, clock: Clock, incident_id: int, key: str, words: str) -> bool:
+    """Let the line with this key, written elsewhere, say what it says there by now; whether it said otherwise."""
+    mine = select(IncidentEvent).where(IncidentEvent.incident_id == incident_id, IncidentEvent.key == key)
+    event = db.scalars(mine.where(IncidentEvent.kind == "say").with_for_update()).one_or_none()
+    words = words.replace("\r\n", "\n").strip()[:LONGEST_WORDS]
+    if event is None or not words or event.words == words:
+        return False
+    event.words = words
+    detail = {"incident": incident_id, **audit.fingerprint(words)}
+    audit.add(db, audit.Entry(clock.now(), "incident_reword", None, event.user_id, detail))
+    return True
 
 
 def dismiss(db: Session, clock: Clock, incident_id: int, version: int, user_id: int, why: str) -> Incident:

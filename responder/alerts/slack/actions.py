@@ -3,7 +3,8 @@
 Each is done by the user of ours who is connected with the person there, with that user's rights for the brand, through
 the same verbs as the page's (responder/incidents/incidents.py). A button carries nothing but the incident and the
 version that its message showed; everything else is looked up anew. Nothing that is typed in Slack leaves this house: a
-line in a thread becomes a line on the incident's timeline, for colleagues.
+line in a thread becomes a line on the incident's timeline, for colleagues, and says there what it says in Slack when
+it is changed or deleted.
 
 The incident must have been told of in one of `channels`, the ones whose secret vouches for the request: who holds the
 secret of one brand's app cannot touch another brand's incidents with it.
@@ -33,6 +34,9 @@ from responder.incidents import incidents
 
 SNOOZE = timedelta(hours=1)
 
+DELETED = "(deleted in Slack)"
+"""What is left of a line that its author deleted there."""
+
 _DOUBLE = timedelta(minutes=1)
 """Who presses the same button again within this has pressed it twice."""
 _MARKUP = re.compile(r"<([^<>|]{1,2000})(?:\|([^<>]{0,500}))?>")
@@ -53,6 +57,16 @@ class Line:
     """Somebody wrote under a message: its place, and the line's own time stamp there."""
 
     person: Person
+    channel: str
+    thread: str
+    stamp: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A line under a message was changed there by who wrote it, or deleted (`text` is empty then)."""
+
     channel: str
     thread: str
     stamp: str
@@ -100,10 +114,24 @@ def hear(db: Session, clock: Clock, settings: Settings, line: Line, channels: Co
     if refused := _not_allowed(db, user, row, "say"):
         return refused
     try:
-        incidents.say(db, clock, row.id, None, user.id, words, key=f"{HEARD}{line.channel}:{line.stamp}")
+        incidents.say(db, clock, row.id, None, user.id, words, key=key_of(line))
     except (Forbidden, BadInput) as error:
         return Answer(_sentence(str(error)))
     return Answer(done=True)
+
+
+def follow(db: Session, clock: Clock, edit: Edit, channels: Collection[int]) -> Answer:
+    """Let a line that was kept say what it says in Slack by now; of one that was deleted there its words go."""
+    incident_id = _incident_at(db, channels, edit)
+    if incident_id is None:
+        return Answer()
+    words = mask(_plain(edit.text)).strip() or DELETED
+    return Answer(done=incidents.reword(db, clock, incident_id, key_of(edit), words))
+
+
+def key_of(line: Line | Edit) -> str:
+    """By what a line of the timeline is known that was written in a thread."""
+    return f"{HEARD}{line.channel}:{line.stamp}"
 
 
 def _take(db: Session, clock: Clock, row: Incident, version: int, user: User) -> Answer:
@@ -145,7 +173,7 @@ def _told_in(db: Session, channels: Collection[int], incident_id: int) -> bool:
     return bool(db.scalar(select(told)))
 
 
-def _incident_at(db: Session, channels: Collection[int], line: Line) -> int | None:
+def _incident_at(db: Session, channels: Collection[int], line: Line | Edit) -> int | None:
     """The incident whose message stands at a place."""
     here = (Delivery.place["ts"].as_string() == line.thread, Delivery.place["channel"].as_string() == line.channel)
     found = select(Alert.subject_id).join(Delivery, Delivery.alert_id == Alert.id)

@@ -25,7 +25,7 @@ from core.secrets import unseal
 from core.settings import Settings
 from core.tables import Channel
 from responder.alerts.channel import BUTTONS, Context
-from responder.alerts.slack.actions import Answer, Line, Press, hear, press
+from responder.alerts.slack.actions import Answer, Edit, Line, Press, follow, hear, press
 from responder.alerts.slack.blocks import Block, answer_of
 from responder.alerts.slack.bot import Bot
 from responder.alerts.slack.people import Person
@@ -95,19 +95,22 @@ def take_in(runtime: Runtime, by: Sequence[Heard], kind: str, payload: Mapping[s
     `by` are the channels that vouch for it. `kind` is as Socket Mode calls it: interactive or events_api. What is not
     for us, or not as Slack writes it, is passed over.
     """
-    said = _press(payload) if kind == "interactive" else _line(payload) if kind == "events_api" else None
+    reads = {"interactive": (_press,), "events_api": (_line, _edit)}.get(kind, ())
+    said = next((found for read in reads if (found := read(payload)) is not None), None)
     if said is None or not by:
         return None
     ids = [one.id for one in by]
     with runtime.db.write() as db:
         if isinstance(said, Press):
             answer = press(db, runtime.clock, runtime.settings, said, ids)
+        elif isinstance(said, Edit):
+            answer = follow(db, runtime.clock, said, ids)
         else:
             answer = hear(db, runtime.clock, runtime.settings, said, ids)
     if answer.done:
         for stage in NUDGED:
             runtime.queue.nudge(stage)
-    if not answer.text:
+    if not answer.text or isinstance(said, Edit):
         return None
     channel, thread = _where(payload)
     return lambda: _whisper(runtime, by, channel, thread, said.person, answer)
@@ -138,6 +141,22 @@ def _line(payload: Mapping[str, Any]) -> Line | None:
         person = Person(str(team), str(event["user"]))
         text = event.get("text") or ""
         return Line(person, str(event["channel"]), str(event["thread_ts"]), str(event["ts"]), str(text))
+    except (KeyError, TypeError, AttributeError):
+        return None
+
+
+def _edit(payload: Mapping[str, Any]) -> Edit | None:
+    """A line in a thread that was changed or deleted."""
+    try:
+        event = payload["event"]
+        if event["type"] != "message" or event.get("subtype") not in {"message_changed", "message_deleted"}:
+            return None
+        was = event["previous_message"]
+        now = event["message"] if event["subtype"] == "message_changed" else {}
+        if was.get("bot_id") or was.get("thread_ts") in {None, was["ts"]}:
+            return None
+        text = "" if now.get("subtype") == "tombstone" else str(now.get("text") or "")
+        return Edit(str(event["channel"]), str(was["thread_ts"]), str(was["ts"]), text)
     except (KeyError, TypeError, AttributeError):
         return None
 

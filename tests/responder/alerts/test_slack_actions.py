@@ -150,6 +150,27 @@ def test_what_is_written_in_the_thread_stays_here(room: Room) -> None:
     assert room.slack.posts == []
 
 
+def test_a_line_that_is_changed_or_deleted_in_slack_is_here_too(room: Room) -> None:
+    story.connect(room.runtime, add_user(room.runtime), "U1")
+    room.write("it is the till")
+    was = story.written("it is the till")["event"]
+
+    def changed(subtype: str, **more: object) -> list[str]:
+        event = {"type": "message", "subtype": subtype, "channel": CHANNEL, "ts": "1795176099.1", **more}
+        payload: dict[str, object] = {"event": {"previous_message": was} | event, "team_id": TEAM}
+        assert [room.hears(payload, "events_api"), room.hears(payload, "events_api")] == ["", ""]
+        return [one for one in lines(room.runtime, room.told.incident_id) if one.startswith("Ana")]
+
+    assert changed("message_changed", message=was | {"text": "the server, call +49 170 1234567"}) == [
+        "Ana the server, call [phone]"
+    ]
+    assert changed("message_changed", message=was | {"text": "x"}, channel="C0OTHER001")[0].startswith("Ana the server")
+    unknown = was | {"ts": "1795176061.0", "text": "y"}
+    assert changed("message_changed", message=unknown, previous_message=unknown)[0].startswith("Ana the server")
+    assert changed("message_deleted", deleted_ts=was["ts"]) == ["Ana (deleted in Slack)"]
+    assert room.slack.posts == []
+
+
 @pytest.mark.parametrize(
     "more",
     [
