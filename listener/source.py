@@ -207,6 +207,23 @@ class NamesAuthors(Protocol):
         ...
 
 
+@runtime_checkable
+class SignsIn(Protocol):
+    """A kind for which a person can sign in on the platform's own page, instead of copying a key."""
+
+    @staticmethod
+    def sign_in_address(settings: Mapping[str, object], process: Settings, state: str, back: str) -> str:
+        """The platform's page, from which the person comes `back` with the `state` and a code."""
+        ...
+
+    @staticmethod
+    def redeem(
+        settings: Mapping[str, object], process: Settings, clock: Clock, code: str, back: str
+    ) -> Mapping[str, str]:
+        """The secret settings that the code stands for. Raises GiveUp and RetryLater in the platform's words."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Asking:
     """May we answer this mention through this source? All that a platform's rules go by.

@@ -24,7 +24,7 @@ from web.desk import (
     writing,
 )
 from web.insight import accuracy, topics, trends
-from web.listening import coverage, deletions, hooks, source_setup, sources
+from web.listening import coverage, deletions, hooks, source_setup, source_sign_in, sources
 from web.managing import (
     alerts,
     brand_approval_form,
@@ -65,6 +65,7 @@ _PAGES = (
     brand_approval_form,
     sources,
     source_setup,
+    source_sign_in,
     alerts,
     coverage,
     deletions,

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from core.secrets import sealed_at
 from core.tables import Brand, Gap, Source
-from listener.source import kinds, load
+from listener.source import SignsIn, kinds, load
 from web import current
 from web.auth import needs
 from web.listening import coverage, source_form, source_switch
@@ -49,6 +49,8 @@ def page_of(source_id: int, **more: object) -> str:
             since=sealed_at(row.credentials) if row.credentials else None,
             gaps=db.scalars(gaps.limit(_GAPS)).all(),
             brand=brand,
+            signs_in=kind is not None and issubclass(kind, SignsIn),
+            way_back=f"{current.runtime().settings.pages_url}{url_for('source_sign_in.back')}",
             **more,
         )
 

@@ -28,6 +28,7 @@ from listener import canary_post
 from listener.http import retry_after
 from listener.rounds import Heard, Refused, Rounds
 from listener.source import Context, Field
+from listener.sources.reddit import sign_in
 from listener.sources.reddit.errors import look_for_error, number, signed_out, words
 from listener.sources.reddit.reply import TEST_POST, RedditReplier, may_reply
 from listener.sources.reddit.things import FULLNAME, hear
@@ -126,6 +127,8 @@ class Reddit:
         "Choose the kind “script”, give it a name, and enter any address of yours as redirect uri.",
         "Copy the client id (under the name) and the secret into this form, with the account's name and password. "
         "Without those, subreddits and the search are heard, mentions and replies are not.",
+        "For an account with two-factor sign-in choose the kind “web app” instead, with the redirect uri that the page "
+        "of the source shows; leave the account's name and password empty, save, and choose “Sign in at Reddit” there.",
     )
     poll_seconds: ClassVar[float] = 60
     silent_seconds: ClassVar[float | None] = None
@@ -133,6 +136,8 @@ class Reddit:
         "hand", "Reddit wants each use of its API approved: copy the text, open the post, and answer there yourself."
     )
     may_reply = staticmethod(may_reply)
+    sign_in_address = staticmethod(sign_in.address)
+    redeem = staticmethod(sign_in.redeem)
     recheck_seconds: ClassVar[float] = 43_200
     recheck_ids: ClassVar[int] = PAGE
     recount_ids: ClassVar[int] = PAGE

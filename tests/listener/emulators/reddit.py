@@ -23,6 +23,7 @@ from tests.loopback import Answer, Asked
 
 DATA = Path(__file__).parents[1] / "data" / "reddit"
 LISTED = 1_000
+CODE, REFRESH = "code-from-reddit", "refresh-from-reddit"
 KEYS = {
     "client_id": "p-jcoLKBynTLew",
     "client_secret": "gko_LXELoV07",
@@ -129,6 +130,10 @@ class Site:
         form = {name: value[0] for name, value in parse_qs(asked.body.decode()).items()}
         if self.revoked:
             return _json({"error": "invalid_grant"}, status=400)
+        if form["grant_type"] == "authorization_code":
+            right = form["code"] == CODE and asked.headers["Authorization"].startswith("Basic ")
+            given_for = {"access_token": "a", "refresh_token": REFRESH} if right else {"error": "invalid_grant"}
+            return _json(given_for)
         assert form["grant_type"] in ("password", "refresh_token", "client_credentials")
         self.tokens += 1
         self.token = f"token-{self.tokens}"
