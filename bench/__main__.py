@@ -17,7 +17,7 @@ from functools import partial
 
 MEASUREMENTS = (
     "classify", "matcher", "imports", "collect", "stream", "spikes", "series", "spread", "purity", "replies", "startup",
-    "trends", "alerts",
+    "pages", "alerts",
 )  # fmt: skip
 
 Rows = list[tuple[str, str]]

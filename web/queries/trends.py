@@ -9,8 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 from functools import reduce
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Select, Text, bindparam, cast, extract, func, or_, select, true
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Select, Text, bindparam, cast, extract, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.types import TypeEngine
 
 from core.roles import Rights
 from core.tables import Brand, Gap, HourCount, Incident, Ripple, Source, Topic, WordCount
@@ -111,7 +112,7 @@ _Span = tuple[int, datetime, datetime]
 """The number of a day or hour, its begin and its end."""
 
 
-def _by_hour(brands: Sequence[int], spans: Sequence[_Span], only: tuple[str, str]) -> Select[Any]:
+def _by_hour(brands: Sequence[int], spans: Sequence[_Span], only: tuple[str, str]) -> Select[*tuple[Any, ...]]:
     """Each hour as it is kept; its number since 1970 from the database."""
     number = cast(extract("epoch", HourCount.hour), BigInteger) // 3600
     rows = select(HourCount.brand_id, number, *_COLUMNS).where(HourCount.brand_id.in_(brands))
@@ -119,7 +120,7 @@ def _by_hour(brands: Sequence[int], spans: Sequence[_Span], only: tuple[str, str
     return rows.where(*place, HourCount.hour >= spans[0][1], HourCount.hour < spans[-1][2])
 
 
-def _by_day(db: Session, brands: Sequence[int], spans: Sequence[_Span], only: tuple[str, str]) -> Select[Any]:
+def _by_day(db: Session, brands: Sequence[int], spans: Sequence[_Span], only: tuple[str, str]) -> Select[*tuple[Any, ...]]:
     """The sums of each span, as one text: each is read along the index by itself, so that no hour's day has to be
     worked out and nothing is sorted, which takes three times as long."""
     each: Any
@@ -128,12 +129,16 @@ def _by_day(db: Session, brands: Sequence[int], spans: Sequence[_Span], only: tu
         each = func.json_each(told).table_valued("value")
         number, start, end = (func.json_extract(each.c.value, f"$[{place}]") for place in range(3))
     else:
-        columns = ((BigInteger(), "number"), (UtcDateTime(), "start"), (UtcDateTime(), "end"))
+        columns: tuple[tuple[TypeEngine[Any], str], ...] = (
+            (BigInteger(), "number"),
+            (UtcDateTime(), "start"),
+            (UtcDateTime(), "end"),
+        )
         arrays = [bindparam(None, [one[at] for one in spans], ARRAY(kind)) for at, (kind, _) in enumerate(columns)]
         each = func.unnest(*arrays).table_valued(*(name for _, name in columns)).render_derived()
         number, start, end = each.c.number, each.c.start, each.c.end
     hours = aliased(HourCount)
-    sums = [cast(func.sum(getattr(hours, column.key)), Text) for column in _COLUMNS]
+    sums: list[ColumnElement[str]] = [cast(func.sum(getattr(hours, column.key)), Text) for column in _COLUMNS]
     text = reduce(lambda before, one: before + "," + one, sums)
     mine = (hours.brand_id == Brand.id, hours.dimension == only[0], hours.value == only[1])
     told_of = select(text).where(*mine, hours.hour >= start, hours.hour < end).scalar_subquery()
