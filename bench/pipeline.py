@@ -27,6 +27,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from bench.classify import Rate, measure
 from core.types import SENTIMENTS
 from sentiment.classifier import BUNDLED
+from sentiment.onnx import HEADS
 from sentiment.train.network import Network
 
 Floats = NDArray[np.float32]
@@ -45,14 +46,17 @@ def load(folder: Path) -> Any:
     """The model in `folder` as a transformers text-classification pipeline in fp32."""
     graph = onnx.load(str(folder / "model.onnx")).graph
     found = {one.name: onnx.numpy_helper.to_array(one) for one in graph.initializer}
+    if (folder / HEADS).is_file():
+        with np.load(folder / HEADS) as heads:
+            found |= dict(heads)
     weights = {name: torch.tensor(value) for name, value in weights_of(found).items()}
-    heads = next(one.i for node in graph.node for one in node.attribute if one.name == "num_heads")
+    attention = next(one.i for node in graph.node for one in node.attribute if one.name == "num_heads")
     words, positions = (weights[f"encoder.embeddings.{name}_embeddings.weight"] for name in ("word", "position"))
     config = transformers.BertConfig(
         vocab_size=len(words),
         hidden_size=words.shape[1],
         num_hidden_layers=sum(name.endswith("intermediate.dense.bias") for name in weights),
-        num_attention_heads=heads,
+        num_attention_heads=attention,
         intermediate_size=len(weights["encoder.encoder.layer.0.intermediate.dense.bias"]),
         max_position_embeddings=len(positions),
     )

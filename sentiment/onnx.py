@@ -27,6 +27,9 @@ from sentiment.text import normalise, says_something
 
 REMEMBERED = 4096
 """Embeddings of the texts that were read last are kept (6 MB): whoever suggests a reply asks for them soon after."""
+HEADS = "heads.npz"
+"""Heads that were fitted anew once the graph stood, by the names of those in the graph that they take the place of. So
+they can change without the graph, which is hundreds of times as large."""
 SLICE = 64
 """Texts that are made ready at once: few, so that reading begins early, enough to fill the tokenizer's threads."""
 TOGETHER = 8
@@ -41,11 +44,15 @@ class OnnxClassifier:
         self._threads = threads or _cores()
         self._described = Description.read(folder)
         self._opened: tuple[int, Any] = (0, None)
+        self._heads: dict[str, Any] = {}
         self._recent: dict[str, Floats] = {}
         self._recent_lock = threading.Lock()
         self.name = f"{self._described.name}-{self._described.version}"
         for file, expected in self._described.files.items():
             check(folder / file, expected)
+        if HEADS in self._described.files:
+            with np.load(folder / HEADS) as found:
+                self._heads = dict(found)
 
     def classify(
         self,
@@ -185,7 +192,7 @@ class OnnxClassifier:
         """This process's session: one made before a fork hangs after it."""
         process, session = self._opened
         if process != os.getpid():
-            session = _open_session(self._folder / "model.onnx")
+            session = _open_session(self._folder / "model.onnx", self._heads)
             self._opened = (os.getpid(), session)
         return session
 
@@ -219,7 +226,8 @@ def _read(session: Any, names: Sequence[str], work: Sequence[tuple[str, list[int
     return found
 
 
-def _open_session(path: Path) -> Any:
+def _open_session(path: Path, heads: Mapping[str, Any]) -> Any:
+    """`heads` take the place of the graph's constants of their names."""
     import onnxruntime  # noqa: PLC0415 - commands that judge nothing need not load it
 
     options = onnxruntime.SessionOptions()
@@ -227,6 +235,9 @@ def _open_session(path: Path) -> Any:
     options.log_severity_level = 3
     # The graph is written in the fastest form already; the optimiser would join operators into slower ones.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    values = {name: onnxruntime.OrtValue.ortvalue_from_numpy(value) for name, value in heads.items()}
+    for name, value in values.items():
+        options.add_initializer(name, value)
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 

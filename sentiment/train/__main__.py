@@ -32,6 +32,10 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 )
 @click.option("--fp32", type=_FOLDER, help="Also keep the weights as trained in this folder.")
 @click.option("--first", type=_FOLDER, help="Take the first stage from this folder (first/ of what --fp32 kept).")
+@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Seeds to fit the heads with.")
+@click.option(
+    "--again", is_flag=True, help="Run the last stage again with each seed, too, and without each of its parts."
+)
 @click.option("--trained", type=_FOLDER, help="Do not train: export what --fp32 kept in this folder.")
 def main(
     data: Path,
@@ -46,12 +50,16 @@ def main(
     without: tuple[str, ...],
     fp32: Path | None,
     first: Path | None,
+    seeds: int,
+    again: bool,
     trained: Path | None,
 ) -> None:
     """Train the model with all its heads and print what it reaches as JSON.
 
     Example: python -m sentiment.train --data data --encoder all-MiniLM-L6-v2 --out my-model
     """
+    if again and not (fp32 or trained):
+        raise click.UsageError("--again goes on from weights that --fp32 keeps or --trained names: name one of them")
     if find_spec("torch") is None:
         raise click.ClickException("training needs torch. Run: pip install 'ripplewatch[torch]'")
     from sentiment.train.make import Options, make_model  # noqa: PLC0415 - needs torch
@@ -59,7 +67,9 @@ def main(
 
     recipe = Recipe(epochs=epochs, rate=rate, second_rate=second_rate, third_rate=third_rate, seed=seed)
     try:
-        options = Options(data, encoder, out, recipe, rows, without, keep=fp32, trained=trained, first=first)
+        options = Options(
+            data, encoder, out, recipe, rows, without, keep=fp32, trained=trained, first=first, seeds=seeds, again=again
+        )
         figures = make_model(options)
     except RipplewatchError as error:
         raise click.ClickException(str(error)) from error

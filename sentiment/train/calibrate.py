@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sentiment.measures import calibration_error
 from sentiment.train.data import LABELS
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
+FOLDS = 5
 UNSURE = 0.09
 """Share of the tuning rows for which the model should rather not decide whether they are complaints."""
 
@@ -39,6 +41,26 @@ def read_as(found: dict[str, Any], logits: Floats) -> Floats:
         return np.asarray(spread / spread.sum(1, keepdims=True))
     chance = 1 / (1 + np.exp(-(found["scale"] * (logits[:, 1] - logits[:, 0]) + found["shift"])))
     return np.stack([1 - chance, chance], axis=1)
+
+
+def calibration(head: str, logits: Floats, labels: Labels) -> dict[str, float]:
+    """Expected calibration error on rows that the temperature was not set on, in FOLDS parts, each left out once.
+
+    Also what a perfect model would show on as many rows that are as sure: few rows scatter.
+    """
+    part = np.arange(len(labels)) % FOLDS
+    shares = np.zeros_like(logits)
+    for fold in range(FOLDS):
+        held = part == fold
+        shares[held] = read_as(reading(head, logits[~held], labels[~held]), logits[held])
+    sure = shares.max(1)
+    chance = np.random.default_rng(0)
+    perfect = [calibration_error(sure, chance.random(len(sure)) < sure) for _ in range(200)]
+    return {
+        "rows": len(labels),
+        "calibration error": calibration_error(sure, shares.argmax(1) == labels),
+        "of a perfect model": round(float(np.mean(perfect)), 4),
+    }
 
 
 def fit_temperature(logits: Floats, labels: Labels) -> float:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,20 +25,25 @@ LONGEST = 256
 """Positions that the graph keeps of the encoder's table."""
 TOP = 64
 """Largest int8 value of a weight: 2 x 255 x 64 still fits in 16 bits."""
+FEATURES = "features"
+"""The output that holds what the heads read: the first state and the mean of all."""
 MICROSOFT = "com.microsoft"
 """The domain of onnxruntime's own operators."""
 
 
-def export(weights: Mapping[str, Floats], layers: int, attention_heads: int, path: Path) -> None:
-    """Write the graph: input_ids (rows x length, no padding) -> logits of every head, and embedding, of each row."""
+def export(weights: Mapping[str, Floats], layers: int, attention_heads: int, *, features: bool = False) -> bytes:
+    """The graph: input_ids (rows x length, no padding) -> logits of every head, and embedding, of each row.
+
+    With `features` it also puts out what the heads read.
+    """
     graph = _Graph(weights)
     states = graph.embed()
     for layer in range(layers):
         states = graph.layer(states, f"encoder.encoder.layer.{layer}", attention_heads)
-    graph.heads(states)
-    model = graph.model()
+    graph.heads(states, FEATURES if features else "")
+    model = graph.model(features=features)
     onnx.checker.check_model(model)
-    path.write_bytes(model.SerializeToString())
+    return bytes(model.SerializeToString())
 
 
 class _Graph:
@@ -76,22 +80,25 @@ class _Graph:
         dense = self._dense(risen, f"{place}.output.dense")
         return self._normal(self._node("Add", dense, states), f"{place}.output.LayerNorm")
 
-    def heads(self, states: str) -> None:
-        """The outputs: a Gemm for each head over first state and mean, and the mean at unit length."""
+    def heads(self, states: str, features: str) -> None:
+        """The outputs: a Gemm for each head over first state and mean, and the mean at unit length.
+
+        `features` is the name of what the heads read, empty for any.
+        """
         mean = self._node("ReduceMean", states, self._const("tokens", np.array([1])), keepdims=0)
         first = self._node("Gather", states, self._const("first", np.array(0)), axis=1)
-        joined = self._node("Concat", first, mean, axis=-1)
+        joined = self._node("Concat", first, mean, output=features, axis=-1)
         for head in self._heads:
             weight, bias = self._weight(f"heads.{head}.weight"), self._weight(f"heads.{head}.bias")
             self._node("Gemm", joined, weight, bias, output=head, transB=1)
         self._node("LpNormalization", mean, output="embedding", axis=-1, p=2)
 
-    def model(self) -> Any:
+    def model(self, *, features: bool) -> Any:
         """The finished model."""
+        sizes = {**self._heads, "embedding": self._width} | ({FEATURES: 2 * self._width} if features else {})
         inputs = [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["rows", "length"])]
         outputs = [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows", size])
-            for name, size in {**self._heads, "embedding": self._width}.items()
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows", size]) for name, size in sizes.items()
         ]
         graph = helper.make_graph(self._nodes, "judge", inputs, outputs, list(self._constants.values()))
         opsets = [helper.make_opsetid("", 18), helper.make_opsetid(MICROSOFT, 1)]

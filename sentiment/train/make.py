@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,19 +17,31 @@ from transformers import AutoConfig, PreTrainedTokenizerFast
 
 from core.errors import BadInput
 from sentiment.evaluate import SCORES, Figures, headline
-from sentiment.onnx import OnnxClassifier
-from sentiment.train.calibrate import reading
-from sentiment.train.card import Made, write_card
-from sentiment.train.data import IGNORE, LABELS, Corpus, read_corpus
+from sentiment.onnx import HEADS, OnnxClassifier
+from sentiment.train.calibrate import calibration, reading
+from sentiment.train.card import MEASURED, Made, Report, write_card
+from sentiment.train.data import IGNORE, LABELS, Corpus, Row, read_corpus
 from sentiment.train.export import export
+from sentiment.train.heads import (
+    Fit,
+    Head,
+    Readings,
+    compare,
+    fit_heads,
+    fitted_on,
+    measure_heads,
+    read_rows,
+    tuning_logits,
+)
 from sentiment.train.network import Network, load_network
-from sentiment.train.stages import Measured, Recipe, learn, tuning_logits
+from sentiment.train.repeats import repeat
+from sentiment.train.stages import WEIGHTS, Measured, Recipe, learn
 
 NAME = "minilm"
 LENGTH = 128
 """Word pieces of a text that the exported model reads."""
-WEIGHTS = "network.safetensors"
 RECIPE = "recipe.json"
+READINGS = "readings.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +49,8 @@ class Options:
     """What a run is asked for. `keep` is a folder for the fp32 weights, after each stage and in the end.
 
     `trained` is one that was kept: its weights are taken instead of training, and its recipe and rows with them, so
-    that what they were trained on is not also measured on. Of `first` only the first stage is taken.
+    that what they were trained on is not also measured on. Of `first` only the first stage is taken. The heads are
+    fitted with so many `seeds`; with `again` the last stage is run so often as well (`repeats.py`).
     """
 
     data: Path
@@ -48,6 +62,8 @@ class Options:
     keep: Path | None = None
     trained: Path | None = None
     first: Path | None = None
+    seeds: int = 3
+    again: bool = False
 
 
 def make_model(options: Options) -> Figures:
@@ -66,15 +82,49 @@ def make_model(options: Options) -> Figures:
         probes: Measured = kept["probes"]
     else:
         measured, probes = _learn(network, tokenizer, corpus, options)
+    rows = fitted_on(corpus, options.recipe.seed)
+    readings = _read(network, options, [*rows, *(row for held in corpus.val.values() for row in held)])
+    as_trained = _heads(network)
+    anew = fit_heads(corpus.val, rows, readings, Fit())
+    trained, fitted = (measure_heads(heads, corpus, readings) for heads in (as_trained, anew))
+    better = {name: head for name, head in anew.items() if fitted.get(name, 0) > trained.get(name, 0)}
+    found = tuning_logits(as_trained | better, corpus, readings)
     options.out.mkdir(parents=True, exist_ok=True)
-    _write(network, options, _describe(network, tokenizer, corpus))
+    _write(network, options, better, {head: reading(head, *rows) for head, rows in found.items()})
     classifier = OnnxClassifier(options.out)
     scored = {head: SCORES[head](classifier, rows) for head, rows in corpus.val.items()}
-    figures: Figures = {"model": classifier.name, **scored}
-    steps = {**measured, "as the int8 graph": {head: headline(head, found) for head, found in scored.items()}}
-    made = Made(asdict(options.recipe), _counts(corpus), options.without, _command(options))
-    write_card(options.out, figures, steps, probes, made)
-    return {**figures, "steps": steps, "probes": probes}
+    ships = {head: headline(head, one) for head, one in scored.items()}
+    report = Report(
+        figures={"model": classifier.name, **scored},
+        steps={**measured, "as the int8 graph": trained, "its heads fitted anew": fitted, "the better of both": ships},
+        probes=probes,
+        heads=compare(corpus, rows, readings, _seeds(options)),
+        again=_again(options, tokenizer, corpus),
+        calibration={head: calibration(head, *rows) for head, rows in found.items()},
+    )
+    made = Made(
+        asdict(options.recipe), _counts(corpus), options.without, _command(options), kept["note"] if kept else ""
+    )
+    write_card(options.out, report, made)
+    return {**report.figures, **{name: getattr(report, name) for name in MEASURED}}
+
+
+def _read(network: Network, options: Options, rows: Sequence[Row]) -> Readings:
+    """What the int8 graph reads of these rows; kept beside the weights, if those are."""
+    folder = options.trained or options.keep
+    graph, tokenizer = _graph(network, options, features=True), _plain_tokenizer(options.encoder, LENGTH)
+    return read_rows(graph, tokenizer, rows, folder / READINGS if folder else None)
+
+
+def _seeds(options: Options) -> list[int]:
+    return [options.recipe.seed + more for more in range(options.seeds)]
+
+
+def _heads(network: Network) -> dict[str, Head]:
+    """The heads as they stand in the network."""
+    return {
+        name: Head(head.weight.detach().numpy(), head.bias.detach().numpy()) for name, head in network.heads.items()
+    }
 
 
 def _learn(
@@ -82,26 +132,36 @@ def _learn(
 ) -> tuple[Measured, Measured]:
     """Train, keeping what is to be kept."""
 
-    def keep_first(network: Network) -> None:
+    def keep(network: Network, stage: str) -> None:
         if options.keep:
-            _save(network, options, {}, {}, options.keep / "first")
+            _save(network, options, {}, {}, options.keep / stage)
 
     def load_first(network: Network) -> None:
         if options.first:
             network.load_state_dict(load_file(options.first / WEIGHTS), strict=False)
 
     brought = load_first if options.first else None
-    measured, probes = learn(network, tokenizer, corpus, options.recipe, brought, keep_first)
+    measured, probes = learn(network, tokenizer, corpus, options.recipe, brought, keep)
     if options.keep:
         _save(network, options, measured, probes, options.keep)
     return measured, probes
+
+
+def _again(options: Options, tokenizer: PreTrainedTokenizerFast, corpus: Corpus) -> Measured:
+    """The last stage again, from what was kept; what earlier runs found of it is known without running it."""
+    folder = options.trained or options.keep
+    if folder is None:
+        return {}
+    seeds = _seeds(options) if options.again else []
+    return repeat(_network(options.encoder, corpus), tokenizer, corpus, options.recipe, folder, seeds)
 
 
 def _kept(folder: Path) -> dict[str, Any]:
     try:
         kept: dict[str, Any] = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
         Recipe(**kept["recipe"])
-        return {name: kept[name] for name in ("recipe", "rows", "without", "measured", "probes")}
+        needed = {name: kept[name] for name in ("recipe", "rows", "without", "measured", "probes")}
+        return {"note": kept.get("note", ""), **needed}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{folder} was not written by --fp32: {error!r}") from error
 
@@ -146,31 +206,34 @@ def _save(network: Network, options: Options, measured: Measured, probes: Measur
     (folder / RECIPE).write_text(text + "\n", encoding="utf-8")
 
 
-def _describe(network: Network, tokenizer: PreTrainedTokenizerFast, corpus: Corpus) -> dict[str, Any]:
-    """How to read each head, from the tuning rows; heads that the network lacks are null."""
-    found = {
-        head: reading(head, logits, labels)
-        for head, (logits, labels) in tuning_logits(network, tokenizer, corpus, tuple(LABELS), LENGTH).items()
-    }
-    return {"name": NAME, "length": LENGTH, "width": network.width, **dict.fromkeys(LABELS), **found}
-
-
-def _write(network: Network, options: Options, described: dict[str, Any]) -> None:
+def _graph(network: Network, options: Options, *, features: bool = False) -> bytes:
     config = AutoConfig.from_pretrained(options.encoder)
     weights = {name: value.numpy().astype(np.float32) for name, value in network.state_dict().items()}
-    export(weights, config.num_hidden_layers, config.num_attention_heads, options.out / "model.onnx")
+    return export(weights, config.num_hidden_layers, config.num_attention_heads, features=features)
+
+
+def _write(network: Network, options: Options, better: Mapping[str, Head], read: Mapping[str, Any]) -> None:
+    """The graph, its tokenizer, heads that are better than its own, and how each is `read`; null: it has none."""
+    (options.out / "model.onnx").write_bytes(_graph(network, options))
     _plain_tokenizer(options.encoder).save(str(options.out / "tokenizer.json"))
-    kept = described | {"files": {name: _digest(options.out / name) for name in ("model.onnx", "tokenizer.json")}}
+    arrays: dict[str, Any] = {f"heads.{name}.weight": head.weights for name, head in better.items()}
+    arrays |= {f"heads.{name}.bias": head.bias for name, head in better.items()}
+    np.savez(options.out / HEADS, **arrays)
+    files = {name: _digest(options.out / name) for name in ("model.onnx", "tokenizer.json", HEADS)}
+    kept = {"name": NAME, "length": LENGTH, "width": network.width, **dict.fromkeys(LABELS), **read, "files": files}
     version = hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:8]
     encoder = {"sha256": _digest(options.encoder / "model.safetensors")}
     whole = {"version": version, "languages": ["en"], "encoder": encoder, **kept}
     (options.out / "model.json").write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
 
 
-def _plain_tokenizer(encoder: Path) -> Tokenizer:
+def _plain_tokenizer(encoder: Path, length: int | None = None) -> Tokenizer:
     tokenizer = Tokenizer.from_file(str(encoder / "tokenizer.json"))
     tokenizer.no_padding()
-    tokenizer.no_truncation()
+    if length:
+        tokenizer.enable_truncation(max_length=length)
+    else:
+        tokenizer.no_truncation()
     return tokenizer
 
 

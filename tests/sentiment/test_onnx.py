@@ -215,14 +215,15 @@ def test_judging_needs_neither_torch_nor_a_network_nor_much_time() -> None:
     assert done.stderr == ""
 
 
-def test_a_damaged_file_is_refused_by_name_with_both_sums_and_what_to_do(tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", ["model.onnx", "heads.npz"])
+def test_a_damaged_file_is_refused_by_name_with_both_sums_and_what_to_do(tmp_path: Path, file: str) -> None:
     folder = shutil.copytree(BUNDLED, tmp_path / "model")
-    whole = (folder / "model.onnx").read_bytes()
-    (folder / "model.onnx").write_bytes(whole[: len(whole) // 2])
-    expected = json.loads((folder / "model.json").read_text())["files"]["model.onnx"]
+    whole = (folder / file).read_bytes()
+    (folder / file).write_bytes(whole[: len(whole) // 2])
+    expected = json.loads((folder / "model.json").read_text())["files"][file]
     with pytest.raises(ModelDamaged) as caught:
         OnnxClassifier(folder)
-    assert all(part in str(caught.value) for part in ("model.onnx", expected, "Install Ripplewatch again"))
+    assert all(part in str(caught.value) for part in (file, expected, "Install Ripplewatch again"))
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"name": 1}'])

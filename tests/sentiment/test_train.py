@@ -9,11 +9,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from core.errors import BadInput
 from sentiment.onnx import OnnxClassifier
+from sentiment.train.calibrate import calibration
 from sentiment.train.data import (
     IGNORE,
     OPTIONAL,
@@ -124,6 +126,12 @@ def test_one_command_makes_a_model_that_has_learned(tmp_path: Path) -> None:
         abs(steps["after the third stage, weights averaged"]["sentiment"] - steps["as the int8 graph"]["sentiment"])
         < 0.1
     )
+    assert steps["the better of both"] == {
+        head: max(steps["as the int8 graph"][head], steps["its heads fitted anew"][head])
+        for head in figures["heads"]["seed 0"]
+    }
+    assert {"seed 0", "seed 1", "seed 2"} < set(figures["heads"])
+    assert figures["heads"]["as they are"] == steps["its heads fitted anew"]
     classifier = OnnxClassifier(tmp_path / "model")
     bad, good = classifier.classify(["my refund is so late awful", "it was great thanks love"], ["en", "en"])
     assert (bad.sentiment, bad.complaint, good.sentiment, good.complaint) == ("negative", True, "positive", False)
@@ -148,6 +156,33 @@ def test_one_command_makes_a_model_that_has_learned(tmp_path: Path) -> None:
 
 @needs_torch
 @pytest.mark.filterwarnings("default")  # torch and transformers warn of each other's plans
+def test_the_last_stage_runs_again_from_what_was_kept_and_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    data, encoder = write_data(tmp_path / "data"), write_encoder(tmp_path / "encoder")
+    common = ["--data", str(data), "--encoder", str(encoder), "--seeds", "2"]
+    common += [part for name in ("intents", "emotion", "irony", "offensive") for part in ("--without", name)]
+    made = train(*common, "--out", str(tmp_path / "model"), "--fp32", str(tmp_path / "fp32"))
+    assert made["again"] == {}
+    goes_on = (*common, "--out", str(tmp_path / "model"), "--trained", str(tmp_path / "fp32"))
+    found = train(*goes_on, "--again")["again"]
+    assert found["seed 0"]["sentiment"] == made["steps"]["after the third stage, weights averaged"]["sentiment"]
+    assert found["seed 0"] != found["seed 1"]
+    held, free = found["seed 0"], found["seed 0, embedding not held to the untuned encoder's"]
+    assert held["embedding"] > free["embedding"]
+    assert "| mean of 2 seeds |" in (tmp_path / "model" / "MODEL_CARD.md").read_text()
+    (tmp_path / "fp32" / "first" / "network.safetensors").unlink()
+    assert train(*goes_on, "--again")["again"] == found, "nothing is run twice"
+
+
+@needs_torch
+def test_the_last_stage_cannot_run_again_from_nothing() -> None:
+    from sentiment.train.__main__ import main  # noqa: PLC0415 - what is under test
+
+    done = CliRunner().invoke(main, ["--data", "d", "--encoder", "e", "--out", "o", "--again"])
+    assert (done.exit_code, "--fp32" in done.output) == (2, True)
+
+
+@needs_torch
+@pytest.mark.filterwarnings("default")  # torch and transformers warn of each other's plans
 def test_a_model_made_without_complaints_is_unsure_of_every_text(tmp_path: Path) -> None:
     data, encoder = write_data(tmp_path / "data"), write_encoder(tmp_path / "encoder")
     (data / "complaints" / "train.csv").unlink()
@@ -157,6 +192,18 @@ def test_a_model_made_without_complaints_is_unsure_of_every_text(tmp_path: Path)
     assert (verdict.complaint, verdict.complaint_score) == (None, None)
     assert (verdict.emotion, verdict.irony, verdict.offensive, verdict.intent) == (None, None, None, None)
     assert "Made without a complaint head" in (tmp_path / "model" / "MODEL_CARD.md").read_text()
+
+
+def test_calibration_is_judged_on_rows_that_it_was_not_set_on_beside_what_chance_would_show() -> None:
+    chance = np.random.default_rng(5)
+    lean = chance.normal(0, 2, 4000)
+    honest = (chance.random(4000) < 1 / (1 + np.exp(-lean))).astype(np.int64)
+    logits = np.stack([np.zeros(4000), lean, np.full(4000, -9.0), np.full(4000, -9.0)], axis=1).astype(np.float32)
+    found = calibration("emotion", logits, honest)
+    assert found["calibration error"] < 0.03
+    assert calibration("emotion", logits[:100], honest[:100])["of a perfect model"] > 3 * found["of a perfect model"]
+    sure_of_nothing = calibration("emotion", logits, np.where(chance.random(4000) < 0.5, 0, honest))
+    assert sure_of_nothing["calibration error"] > found["calibration error"]
 
 
 def test_no_text_is_both_trained_and_tuned_on(tmp_path: Path) -> None:
