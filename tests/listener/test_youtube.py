@@ -37,7 +37,7 @@ def clock() -> HeldClock:
 
 def context(site: Site, clock: HeldClock, **settings: str) -> Context:
     given = {"api_key": KEY} | (settings or {"videos": VIDEO})
-    return Context(given, Settings(youtube_api_url=site.url), clock)
+    return Context(given, Settings(youtube_api_url=site.url, google_token_url=f"{site.url}/token"), clock)
 
 
 @contextmanager
@@ -372,6 +372,15 @@ def test_access_says_what_a_key_may(site: Site, clock: HeldClock) -> None:
     with hearing(site, clock, channels="@nobody") as source, pytest.raises(GiveUp, match="knows no channel @nobody"):
         source.access()
     assert len(site.asked) == 4
+
+
+def test_a_refresh_token_that_ends_says_when(site: Site, clock: HeldClock) -> None:
+    site.handles["@acme"] = CHANNEL
+    with hearing(site, clock, channels="@acme", **emulator.SIGNED_IN) as source:
+        assert source.access().expires_at is None
+    site.ends = {"refresh_token_expires_in": 604_799}
+    with hearing(site, clock, channels="@acme", **emulator.SIGNED_IN) as source:
+        assert source.access().expires_at == clock.now() + timedelta(seconds=604_799)
 
 
 def test_what_we_hold_is_looked_at_again(site: Site, clock: HeldClock) -> None:

@@ -174,7 +174,8 @@ class YouTube:
             return Access(KEY_ONLY, ("read public comments",), ("answer, or see held comments",))
         login = Login(self._context, self.patience)
         try:
-            return Access(login.channel()[1], ("read public comments", "answer as this channel"))
+            may = ("read public comments", "answer as this channel")
+            return Access(login.channel()[1], may, expires_at=login.ends)
         finally:
             login.http.close()
 

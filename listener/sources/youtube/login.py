@@ -19,7 +19,10 @@ _EARLY = timedelta(minutes=2)
 
 
 class Login:
-    """See the module. `spent` are the units that its requests have cost."""
+    """See the module. `spent` are the units that its requests have cost, `ends` is when the refresh token does.
+
+    Google says the latter only of tokens that do end: those of a project in testing live for a week.
+    """
 
     def __init__(self, context: Context, seconds: float) -> None:
         """Raises BadInput where something is missing."""
@@ -33,6 +36,7 @@ class Login:
             "refresh_token": given["refresh_token"],
         }
         self.spent = 0
+        self.ends: datetime | None = None
         self.http = client(seconds)
         self._clock: Clock = context.clock
         self._token_url, self._url = context.process.google_token_url, context.process.youtube_api_url
@@ -74,6 +78,8 @@ class Login:
             )
         body = self._body(answer, "Google")
         try:
+            left = body.get("refresh_token_expires_in")
+            self.ends = now + timedelta(seconds=float(left)) if left else None
             return str(body["access_token"]), now + timedelta(seconds=float(body["expires_in"])) - _EARLY
         except (KeyError, ValueError, TypeError) as error:
             raise RetryLater("Google answers with something else than a token") from error

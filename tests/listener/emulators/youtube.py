@@ -78,6 +78,7 @@ class Site:
     asked: list[Asked] = field(default_factory=list)
     clock: Clock = field(default_factory=SystemClock)
     inserted: int = 0
+    ends: dict[str, int] = field(default_factory=dict)
 
     def post(self, place: str, *tops: dict[str, Any]) -> None:
         """Put threads on a video or channel, the last on top."""
@@ -124,7 +125,7 @@ class Site:
             form = parse_qs(asked.body.decode())
             right = form["refresh_token"] == [SIGNED_IN["refresh_token"]] and not self.revoked
             return _json(
-                {"access_token": ACCESS, "expires_in": 3599} if right else {"error": "invalid_grant"},
+                {"access_token": ACCESS, "expires_in": 3599, **self.ends} if right else {"error": "invalid_grant"},
                 200 if right else 400,
             )
         signed_in = asked.headers.get("Authorization") == f"Bearer {ACCESS}"
