@@ -12,7 +12,7 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Protocol, cast
+from typing import ClassVar, Protocol, cast, runtime_checkable
 
 from core.clock import Clock
 from core.errors import BadInput, GiveUp
@@ -118,6 +118,16 @@ class Sender(Protocol):
 
     def close(self) -> None:
         """Let go of sockets. May be called twice."""
+        ...
+
+
+@runtime_checkable
+class Proves(Protocol):
+    """A sender that can prove with a message of its own that alerts get through."""
+
+    def prove(self) -> None:
+        """Send a message where people have set a place aside for it, see that it is there and can be changed, and take
+        it away; only ask where none is set aside. Raises as `check` does, GiveUp when nothing gets anywhere."""
         ...
 
 

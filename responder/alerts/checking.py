@@ -1,6 +1,7 @@
 """Whether alerts would get through, known before the one that matters: every channel is asked who we are there.
 
-That happens at the start and every CANARY_HOURS, changes nothing and sends nothing. A service that refuses us (a token
+That happens at the start and every CANARY_HOURS. It changes nothing and sends nothing, unless a place was set aside for
+it (Slack's test channel): there a message is sent, read back, changed and deleted. A service that refuses us (a token
 that was revoked, a bot that was thrown out of the channel) pauses its channel as a refused message would, and people
 are told of it at once. A service that is down says nothing about us, and is asked again at the next round.
 """
@@ -18,6 +19,7 @@ from core.log import redact
 from core.runtime import Runtime
 from core.tables import Channel
 from responder.alerts import trouble
+from responder.alerts.channel import Proves
 from responder.alerts.senders import Senders, sender_of
 
 log = logging.getLogger(__name__)
@@ -54,7 +56,10 @@ def _refusal(senders: Senders, row: Channel) -> str:
     try:
         sender = senders(row)
         try:
-            sender.check()
+            if isinstance(sender, Proves):
+                sender.prove()
+            else:
+                sender.check()
         finally:
             sender.close()
     except (BadInput, GiveUp) as error:

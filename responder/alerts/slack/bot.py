@@ -22,7 +22,7 @@ from core.errors import BadInput, PlatformError, Unsure
 from core.settings import Settings
 from listener.source import Field
 from responder.alerts.channel import Context, Message, Refused
-from responder.alerts.slack import SCOPES, STEPS
+from responder.alerts.slack import SCOPES, STEPS, canary
 from responder.alerts.slack.blocks import Block, blocks, escaped, fallback, line
 from responder.alerts.slack.calls import SECONDS, translated
 
@@ -72,6 +72,13 @@ class Bot:
             secret=True,
             example="xapp-",
         ),
+        Field(
+            "canary",
+            "Test channel",
+            "Another channel that the bot is in: a message is posted there, read, changed and deleted now and then.",
+            required=False,
+            example="C0123456789",
+        ),
     )
     steps: ClassVar[tuple[str, ...]] = STEPS
 
@@ -86,6 +93,11 @@ class Bot:
         app_token = str(given.get("app_token") or "").strip()
         if app_token and not app_token.startswith("xapp-"):
             raise BadInput("app_token: enter the app's token; it begins with xapp-")
+        aside = str(given.get("canary") or "").strip()
+        tested = _CHANNEL.fullmatch(aside)
+        if aside and tested is None:
+            raise BadInput("canary: enter the test channel's ID, as C0123456789, or its link; a name is not enough")
+        self._test_channel = tested[1] if tested else ""
         self.channel, self._clock = found[1], context.clock
         self._client, self._app_token = client(context.process, token), app_token
 
@@ -136,6 +148,12 @@ class Bot:
         missing = [scope for scope in SCOPES if granted and scope not in granted]
         lacks = f"; it lacks the scopes {', '.join(missing)}" if missing else ""
         return f"@{who.get('user', '?')} in {who.get('team', '?')}{lacks}"
+
+    def prove(self) -> None:
+        """Ask, and send a message through the test channel where one is set; what an earlier one left goes as well."""
+        self.check()
+        if self._test_channel:
+            canary.send(self._client, self._test_channel)
 
     def close(self) -> None:
         """Nothing stays open between calls."""

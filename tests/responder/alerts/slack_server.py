@@ -17,7 +17,7 @@ from tests import loopback
 from tests.loopback import Answer, Asked
 
 TOKEN, APP_TOKEN = "xoxb-loopback-bot", "xapp-loopback-app"
-CHANNEL, TEAM = "C0ALERTS01", "T0TEAM0001"
+CHANNEL, TEST_CHANNEL, TEAM = "C0ALERTS01", "C0CANARY01", "T0TEAM0001"
 
 CUT = Answer(200, b'{"ok": tr', declared=4000)
 """The connection ends in the middle of the answer."""
@@ -27,7 +27,8 @@ Fault = Callable[[], Answer | None]
 
 @dataclass(slots=True)
 class Slack:
-    """The workspace: its one channel's messages by time stamp, whispers, files; and who would have been called."""
+    """The workspace: the messages of its channel, and of that for tests, by time stamp, whispers, files; and who would
+    have been called."""
 
     clock: Clock
     url: str = ""
@@ -55,7 +56,16 @@ class Slack:
     @property
     def posts(self) -> list[dict[str, Any]]:
         """The messages of the channel, without those in threads."""
-        return [one for one in self.messages.values() if not one.get("thread_ts")]
+        return self._posts(CHANNEL)
+
+    @property
+    def tests(self) -> list[dict[str, Any]]:
+        """The messages of the channel for tests."""
+        return self._posts(TEST_CHANNEL)
+
+    def _posts(self, channel: str) -> list[dict[str, Any]]:
+        inside = (one for one in self.messages.values() if one.get("channel", CHANNEL) == channel)
+        return [one for one in inside if not one.get("thread_ts")]
 
     @property
     def called(self) -> list[str]:
@@ -82,7 +92,7 @@ class Slack:
         if _header(asked, "Authorization") != f"Bearer {wanted}":
             return refused("invalid_auth")
         does = getattr(self, f"_{method.replace('.', '_')}")
-        if given.get("channel", CHANNEL) != CHANNEL:
+        if given.get("channel", CHANNEL) not in {CHANNEL, TEST_CHANNEL}:
             return refused("channel_not_found")
         if problem := _problem(given.get("blocks") or [], self.files):
             return refused(problem)
@@ -97,7 +107,10 @@ class Slack:
     def _chat_postMessage(self, given: dict[str, Any]) -> Answer:  # noqa: N802 - Slack's name
         ts = f"{self.clock.now().timestamp() + next(self._numbers) / 1000:.6f}"
         self.messages[ts] = given | {"ts": ts}
-        return said({"channel": CHANNEL, "ts": ts})
+        return said({"channel": given["channel"], "ts": ts})
+
+    def _chat_delete(self, given: dict[str, Any]) -> Answer:
+        return said({}) if self.messages.pop(given["ts"], None) else refused("message_not_found")
 
     def _chat_update(self, given: dict[str, Any]) -> Answer:
         if given["ts"] not in self.messages:
@@ -111,7 +124,8 @@ class Slack:
         return said({"message_ts": "1.1"})
 
     def _conversations_history(self, given: dict[str, Any]) -> Answer:
-        return self._page(given, [one for one in self.posts if float(one["ts"]) >= float(given.get("oldest") or 0)])
+        posts = self._posts(given["channel"])
+        return self._page(given, [one for one in posts if float(one["ts"]) >= float(given.get("oldest") or 0)])
 
     def _conversations_replies(self, given: dict[str, Any]) -> Answer:
         if given["ts"] not in self.messages:

@@ -28,11 +28,14 @@ class Told:
     channel_id: int
 
 
-def add_channel(runtime: Runtime, name: str = "alerts", *, app_token: str = "", secret: str = SECRET) -> int:
+def add_channel(
+    runtime: Runtime, name: str = "alerts", *, app_token: str = "", secret: str = SECRET, canary: str = ""
+) -> int:
     """A channel of the bot; gives its id."""
     credentials = {"token": TOKEN, "signing_secret": secret, "app_token": app_token}
     with runtime.db.write() as db:
-        row = Channel(kind="slack", name=name, settings={"channel": CHANNEL}, created_at=runtime.clock.now())
+        settings = {"channel": CHANNEL} | ({"canary": canary} if canary else {})
+        row = Channel(kind="slack", name=name, settings=settings, created_at=runtime.clock.now())
         row.credentials = seal(runtime.settings, credentials)
         db.add(row)
         db.flush()

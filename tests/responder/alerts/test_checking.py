@@ -11,9 +11,10 @@ from core.clock import HeldClock
 from core.runtime import Runtime
 from core.tables import Alert, Channel
 from responder.alerts import checking
+from responder.alerts.senders import sender_of
 from tests.loopback import Answer
 from tests.responder.alerts import slack_stories as story
-from tests.responder.alerts.slack_server import refused, workspace
+from tests.responder.alerts.slack_server import CUT, TEST_CHANNEL, refused, said, workspace
 
 
 def channels(runtime: Runtime) -> dict[str, tuple[str, str | None]]:
@@ -58,6 +59,28 @@ def test_a_bot_that_was_thrown_out_is_found_out_and_told_once(runtime: Runtime) 
         (told,) = db.scalars(select(Alert)).all()
     assert "thrown out: the bot is not in that channel" in told.words
     assert checked.queue.nudged == ["alert"]  # type: ignore[attr-defined]
+
+
+def test_a_message_through_the_test_channel_is_posted_read_changed_and_deleted(sqlite_runtime: Runtime) -> None:
+    """Where asking alone says that all is well: messages that Slack takes and that get nowhere are found out."""
+    clock = Rounds(2)
+    with workspace(clock) as slack:
+        process = sqlite_runtime.settings.model_copy(update={"slack_api_url": f"{slack.url}/api/", "canary_hours": 6})
+        checked = replace(sqlite_runtime, settings=process, clock=clock)
+        story.add_channel(checked, canary=TEST_CHANNEL)
+        slack.fail("chat.delete", CUT)  # the first round leaves its message, which the second takes away
+        checking.keep_checking(checked, threading.Event())
+        assert [method for method, _ in slack.asked if method.startswith("chat.")] == [
+            *("chat.postMessage", "chat.update", "chat.delete"),
+            *("chat.postMessage", "chat.update", "chat.delete", "chat.delete"),
+        ]
+        assert slack.tests == slack.posts == []
+        assert channels(checked)["alerts"] == ("ok", None)
+
+        slack.fail("chat.postMessage", said({"channel": TEST_CHANNEL, "ts": "1.1"}))
+        checking.check_all(checked, lambda channel: sender_of(checked, channel))
+    gone = "in the test channel: Slack took a message, and it is not there"
+    assert channels(checked)["alerts"] == ("paused", gone)
 
 
 def test_settings_that_cannot_be_used_any_more_are_found_out(sqlite_runtime: Runtime) -> None:
