@@ -52,10 +52,10 @@ def test_both_find_waves_that_nobody_could_miss_and_the_stream_is_the_same_for_a
     for row, name in zip(vectors, intents, strict=True):
         row[names.index(str(name)) if name else rng.integers(40, 64)] += 1
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    texts = Texts(intents, vectors)
+    texts = Texts(intents, vectors, (frozenset[str](),) * len(intents))
     said = stream(texts, names, 3)
     assert said == stream(texts, names, 3)
-    mine, simple = (figures(said, cluster(said, vectors)) for cluster in (ours, leaders))
+    mine, simple = (figures(said, cluster(said, texts)) for cluster in (ours, leaders))
     assert max(mine.delays) < 0.5
     assert mean(mine.purity) > 0.95
     assert sorted(simple.delays)[3] < 0.5, "all but those of usual intents, which it takes for waves all the time"

@@ -5,17 +5,17 @@ One batch:
 1. Take the mentions that have waited longest; find their vectors (of what was just judged, the model remembers them).
 2. Brand by brand, holding it (membership.hold), keep the vectors and look at the complaints in the order in which they
    were written: each joins the incident to which the mention belongs that it answers; or the open incident that it is
-   nearest to; or the one to which the group belongs that it is part of; or opens one, where that group is more than
-   usual (likeness.py); or nothing.
+   nearest to, or whose rare word it has (kin.py); or the one to which the group belongs that it is part of; or opens
+   one, where that group is more than usual (likeness.py, kin.py); or nothing.
 3. What is no complaint any more leaves the incident that it was in, unless a person put it there.
 
 Incidents, vectors and the list of what still waits change in one transaction. What belongs to an incident already, or
 was taken out of one by a person, stays where it is however often it comes.
 
 No incident comes from competitors' mentions, our own posts, what was deleted, or what was written so long ago (an
-imported history) that nobody can do anything about it; of one that was over when it was found nobody is alerted. What
-was dismissed takes in the rest of its wave in silence, and so does for a while what was ended: they are not told of
-again.
+imported history) that nobody can do anything about it: that says what is usual. Of one that was over when it was found
+nobody is alerted. What was dismissed takes in the rest of its wave in silence, and so does for a while what was ended:
+they are not told of again.
 """
 
 from __future__ import annotations
@@ -40,9 +40,11 @@ from core.tables import Embedding, Incident, IncidentMention, Mention, Waiting
 from sentiment import judge
 from sentiment.ripple import membership, recall, taking_in
 from sentiment.ripple.complaints import EVER, Complaint, read
-from sentiment.ripple.likeness import Floats, Growing, Pool, home_of, nearest
+from sentiment.ripple.kin import Growing, by_rare_word, home_of, risen
+from sentiment.ripple.likeness import Floats, Pool, nearest
 from sentiment.ripple.membership import Member
-from sentiment.ripple.recall import Vectors
+from sentiment.ripple.rare import words_of
+from sentiment.ripple.recall import REMEMBERED, Vectors
 from sentiment.ripple.taking_in import RECENT
 
 log = logging.getLogger(__name__)
@@ -74,11 +76,11 @@ def cluster_batch(runtime: Runtime, vectors: Vectors, limit: int = BATCH) -> int
         if not ids:
             return 0
         ids = _there(claimed, ids)
-        texts = {one.id: one.text for one in read(claimed, ids, clock.now() - RECENT)}
+        texts = {one.id: one.text for one in read(claimed, ids, clock.now() - REMEMBERED)}
         known, failures = _embedded(vectors, texts)
         with runtime.db.settle(claimed) as db:
             ids = _ours(db, ids)
-            found = [one for one in read(db, ids, clock.now() - RECENT) if texts.get(one.id) == one.text]
+            found = [one for one in read(db, ids, clock.now() - REMEMBERED) if texts.get(one.id) == one.text]
             failures = {one: error for one, error in failures.items() if one in ids}
             _retract(db, clock, sorted(set(ids) - {one.id for one in found} - failures.keys()))
             for brand_id in sorted({brand_id for one in found for brand_id in one.brands}):
@@ -140,20 +142,15 @@ def _retract(db: Session, clock: Clock, mention_ids: Sequence[int]) -> None:
 
 @dataclass(slots=True)
 class _Near:
-    """An incident that takes in what is like it: its mean so far, of how many, and when the last was written."""
+    """An incident that takes in what is like it, and what is to join it."""
 
     row: Incident
-    mean: Floats | None
-    number: int
-    last: float
+    it: Growing
     joining: list[Member] = field(default_factory=list)
 
-    def add(self, member: Member, vector: Floats | None) -> None:
+    def add(self, member: Member, vector: Floats | None, at: float) -> None:
         self.joining.append(member)
-        if vector is not None:
-            mean = self.mean if self.mean is not None else np.zeros_like(vector)
-            self.mean = ((mean * self.number + vector) / (self.number + 1)).astype(np.float32)
-            self.number += 1
+        self.it.add(member.mention_id, vector, at)
 
 
 class _Brand:
@@ -172,23 +169,24 @@ class _Brand:
         found = {one.id: (written[one.id], known[one.id]) for one in complaints}
         recall.store(db, self._brand_id, self._vectors.name, found, clock.now())
         pool.drop([one.id for one in complaints])
-        incidents = taking_in.live(db, clock, self._brand_id, min(written.values(), default=None))
-        nears = {row.id: _Near(row, _mean(row.centroid), row.mentions, row.last_at.timestamp()) for row in incidents}
+        since = clock.now() - RECENT
+        incidents = taking_in.live(db, clock, self._brand_id, max(min(written.values(), default=since), since))
+        nears = {row.id: _Near(row, _growing(row)) for row in incidents}
         homes, barred = taking_in.homes(db, clock, self._brand_id, nears)
+        for mention_id, home in sorted(homes.items()):
+            nears[home].it.members.append(mention_id)
         answered = taking_in.answered(db, [thread for one in complaints for thread in one.threads])
         for one in complaints:
-            pool.add([one.id], [one.author_id], [written[one.id].timestamp()], known[one.id][None])
-            if one.id in homes or one.id in barred:
+            at, vector = written[one.id].timestamp(), known[one.id]
+            pool.add([one.id], [one.author_id], [at], vector[None], [words_of(one.text)])
+            if one.id in homes or one.id in barred or written[one.id] <= since:
                 continue
             above = [homes[answered[thread]] for thread in one.threads if answered.get(thread) in homes]
             if above:
-                under = above[0]
-                nears[under].add(Member(one.id), None)
-                homes[one.id] = under
+                nears[above[0]].add(Member(one.id), None, at)
+                homes[one.id] = above[0]
             elif one.id in pool:
                 self._place(one.id, pool, nears, homes, barred)
-            if (home := homes.get(one.id)) is not None:
-                nears[home].last = max(nears[home].last, written[one.id].timestamp())
         for near in nears.values():
             if near.joining:
                 membership.grow(db, clock, near.row, near.joining, quiet=near.row.state != "open")
@@ -197,18 +195,19 @@ class _Brand:
         self, mention_id: int, pool: Pool, nears: dict[int, _Near], homes: dict[int, int], barred: set[int]
     ) -> None:
         """Let one complaint join an incident, alone or with its group, or open one with that."""
-        measure, vector = self._vectors.measure, pool.vector(mention_id)
-        alike = {one: near.mean for one, near in nears.items() if near.row.origin == "likeness"}
-        means = {one: mean for one, mean in alike.items() if mean is not None}
+        measure, vector, at = self._vectors.measure, pool.vector(mention_id), pool.time(mention_id)
+        growing = {one: near.it for one, near in nears.items() if near.row.origin == "likeness"}
+        means = {one: it.mean for one, it in growing.items() if it.mean is not None}
         likeness = {one: float(pool.likeness(vector[None], mean)[0]) for one, mean in means.items()}
-        if (best := nearest(likeness, measure)) is not None:
-            nears[best[0]].add(Member(mention_id, best[1]), vector)
-            homes[mention_id] = best[0]
+        best = nearest(likeness, measure)
+        alone = best[0] if best else by_rare_word(mention_id, likeness, growing, pool)
+        if alone is not None:
+            nears[alone].add(Member(mention_id, likeness[alone]), vector, at)
+            homes[mention_id] = alone
             return
-        group = pool.group(mention_id, measure, barred)
+        group = pool.group(mention_id, measure, barred) or risen(mention_id, pool, homes.keys() | barred)
         if group is None:
             return
-        growing = {one: Growing(mean, nears[one].number, nears[one].last) for one, mean in means.items()}
         which = home_of(group, [homes.get(one) for one in group.likeness], growing, pool)
         members = [Member(one, score) for one, score in group.likeness.items() if one not in homes]
         if which is None:
@@ -216,12 +215,17 @@ class _Brand:
             row = membership.open_incident(
                 self._db, self._clock, self._brand_id, "likeness", members, could_at=could_at
             )
-            nears[row.id] = _Near(row, _mean(row.centroid), row.mentions, group.could_at)
+            nears[row.id] = _Near(row, _growing(row))
+            nears[row.id].it.members += [one.mention_id for one in members]
             which = row.id
         else:
             for one in members:
-                nears[which].add(one, pool.vector(one.mention_id))
+                nears[which].add(one, pool.vector(one.mention_id), pool.time(one.mention_id))
         homes |= dict.fromkeys((one.mention_id for one in members), which)
+
+
+def _growing(row: Incident) -> Growing:
+    return Growing(_mean(row.centroid), row.mentions, row.last_at.timestamp())
 
 
 def _mean(centroid: bytes | None) -> Floats | None:

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from sentiment.ripple.rare import Words
 from sentiment.ripple.tails import Counts
 
 Floats = NDArray[np.float32]
@@ -35,8 +36,8 @@ KEPT = 10_000
 
 LEAST = 4
 """Authors without whom there is no wave, however unusual it is."""
-SURE = 9.0
-"""The surprise from which on a group is a wave, in nats: once in 8,000 looks."""
+SURE = 10.0
+"""The surprise from which on a group is a wave, in nats: once in 22,000 looks."""
 USUAL_SHARE = 0.1
 USUAL_WORTH = DAY
 RAREST = 0.2 / DAY
@@ -49,7 +50,8 @@ MIDDLE_PRIOR = 30
 """Complaints that say nothing in common, as many as are assumed beside those that are known."""
 MIDDLE_MOST = 0.5
 """Its length at most: where nearly all complaints are about one thing, they still have that in common."""
-_WINDOWS = tuple(hours * HOUR for hours in (1, 3, 8, 24, 48))
+WINDOWS = tuple(hours * HOUR for hours in (1, 3, 8, 24, 48))
+"""The times within which complaints are counted."""
 _ROUNDS = 3
 
 
@@ -70,29 +72,16 @@ WORDS = Measure(pair=0.3, mean=0.45, join=0.45, tight=0.15)
 """For texts that are like because they share words."""
 
 
-KIN = 0.3
-KIN_WITHIN = 3 * HOUR
-"""A fault is also told of in other words: a group whose mean is so near to that of a larger incident that grew within
-this time is more of it. One fault is told once; of 24 waves of `python -m bench.purity --split tuning` it hides two."""
-
-
-@dataclass(frozen=True, slots=True)
-class Growing:
-    """An incident that takes in what is like it: its mean so far, of how many, and when the last was written."""
-
-    mean: Floats = field(repr=False)
-    number: int
-    last: float
-
-
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Like complaints that are more than usual, with their likeness to the `mean`, and since when they are."""
+    """Like complaints that are more than usual, with their likeness to the `mean`, and since when they are; alike in
+    what they mean, or because they all have one rare `word`."""
 
     likeness: Mapping[int, float]
     mean: Floats = field(repr=False)
     could_at: float
     surprise: float
+    word: str = ""
 
 
 class Pool:
@@ -111,6 +100,7 @@ class Pool:
         self._vectors = np.zeros((0, width), np.float16)
         self._apart = np.zeros((0, width), np.float32)
         self._middle = (-1, np.zeros(width, np.float32))
+        self.words = Words()
 
     def __len__(self) -> int:
         return self._size
@@ -118,7 +108,14 @@ class Pool:
     def __contains__(self, mention_id: int) -> bool:
         return mention_id in self._rows
 
-    def add(self, ids: Sequence[int], authors: Sequence[int], times: Sequence[float], vectors: Floats) -> None:
+    def add(
+        self,
+        ids: Sequence[int],
+        authors: Sequence[int],
+        times: Sequence[float],
+        vectors: Floats,
+        words: Sequence[frozenset[str]] = (),
+    ) -> None:
         """Remember complaints, without texts that say nothing; the oldest are forgotten when there are too many."""
         fresh = [n for n, one in enumerate(ids) if one not in self._rows and vectors[n].any()]
         if not fresh:
@@ -131,6 +128,8 @@ class Pool:
         self._apart[self._size : end] = _directions(self._vectors[self._size : end] - self._middle[1])
         self._rows.update((int(one), self._size + n) for n, one in enumerate(columns[0]))
         self._size = end
+        for n in fresh if words else ():
+            self.words.add(ids[n], times[n], words[n])
         if self._size > self._kept + self._kept // 8:
             self._keep(np.sort(np.argsort(self._times[: self._size])[-self._kept :]))
 
@@ -169,6 +168,28 @@ class Pool:
         """The vector of a complaint that is remembered."""
         vector: Floats = self._vectors[self._rows[mention_id]].astype(np.float32)
         return vector
+
+    def author(self, mention_id: int) -> int:
+        """Who wrote a complaint that is remembered."""
+        return int(self._authors[self._rows[mention_id]])
+
+    def time(self, mention_id: int) -> float:
+        """When a complaint that is remembered was written."""
+        return float(self._times[self._rows[mention_id]])
+
+    def times(self) -> NDArray[np.float64]:
+        """When the complaints that are remembered were written, sorted."""
+        return np.sort(self._times[: self._size])
+
+    def number_before(self, at: float) -> int:
+        """How many of them were written before then."""
+        return int(np.count_nonzero(self._times[: self._size] < at))
+
+    def together(self, mention_ids: Sequence[int]) -> tuple[dict[int, float], Floats]:
+        """How like some complaints are to what they have in common, and that."""
+        vectors = _directions(np.stack([self.vector(one) for one in mention_ids]) - self.middle)
+        mean = unit(vectors.mean(axis=0))
+        return dict(zip(mention_ids, (vectors @ mean).tolist(), strict=True)), mean
 
     def group(self, mention_id: int, measure: Measure, barred: Iterable[int] = ()) -> Group | None:
         """The wave that a complaint is part of, if there is one. Those that are `barred` belong to none."""
@@ -220,15 +241,14 @@ class Pool:
         order = np.argsort(times[rows], kind="stable")
         ends, authors = times[rows][order], self._authors[rows][order]
         for last in range(max(LEAST - 1, int(np.searchsorted(ends, since))), len(ends)):
-            for window in _WINDOWS:
+            for window in WINDOWS:
                 first = int(np.searchsorted(ends, ends[last] - window, side="right"))
                 number = len(set(authors[first : last + 1].tolist()))
                 if number < LEAST:
                     continue
-                usual = _usual(like, every, ends[last] - window, ends[last])
-                surprise = _COUNTS.surprise(number, usual * window, 0, _COUNTS.prior)
-                if surprise >= SURE:
-                    return float(ends[last]), surprise
+                surprised = surprise(number, like, every, float(ends[last]), window)
+                if surprised >= SURE:
+                    return float(ends[last]), surprised
         return None
 
     def _reserve(self, more: int) -> None:
@@ -247,6 +267,8 @@ class Pool:
 
     def _keep(self, rows: NDArray[np.int64]) -> None:
         size = len(rows)
+        for row in np.setdiff1d(np.arange(self._size), rows):
+            self.words.drop(int(self._ids[row]), float(self._times[row]))
         self._ids[:size], self._authors[:size] = self._ids[rows], self._authors[rows]
         self._times[:size], self._vectors[:size] = self._times[rows], self._vectors[rows]
         self._apart[:size] = self._apart[rows]
@@ -284,19 +306,10 @@ def most_in(homes: Sequence[int | None]) -> int | None:
     return best if best is not None and inside[best] * 3 >= len(homes) else None
 
 
-def home_of(group: Group, homes: Sequence[int | None], growing: Mapping[int, Growing], pool: Pool) -> int | None:
-    """The incident that a group is part of: where a third of it is, by where each of its complaints belongs; or the
-    larger one that grows meanwhile and is about nearly the same."""
-    inside = most_in(homes)
-    if inside is not None:
-        return inside
-    large = {
-        one: float(unit(near.mean - pool.middle) @ group.mean)
-        for one, near in growing.items()
-        if near.number >= len(group.likeness) and near.last > group.could_at - KIN_WITHIN
-    }
-    best = max(large, key=lambda one: large[one], default=None)
-    return best if best is not None and large[best] >= KIN else None
+def surprise(number: int, like: NDArray[np.float64], every: NDArray[np.float64], end: float, window: float) -> float:
+    """How unusual so many authors are in the window that ends then, in nats; `like` and `every`: when complaints that
+    are like these, and all, were written, sorted."""
+    return _COUNTS.surprise(number, _usual(like, every, end - window, end) * window, 0, _COUNTS.prior)
 
 
 def _usual(like: NDArray[np.float64], every: NDArray[np.float64], start: float, end: float) -> float:

@@ -22,6 +22,8 @@ _RARE = 0.02
 """What is added to the shares of terms, so that one that was never seen before is telling, and not infinitely so."""
 _WEAK = 0.3
 """A word that is so much less telling than the first is none to call it by."""
+_SAID_BY_MOST = 0.4
+"""A phrase that is so much less telling than the first word is what a few of them copy: no name of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def name_of(shares: Mapping[str, float], usual: Mapping[str, float]) -> Name:
     phrases = [term for term in clear if " " in term]
     if not clear:
         return Name(UNNAMED, ())
-    if not phrases:
+    if not phrases or worth[phrases[0]] < _SAID_BY_MOST * worth[clear[0]]:
         return Name(_said(words[:1], words[1:3]), tuple(words[:MOST_WORDS]))
     inside = phrases[0].split()
     head = [word for word in words if word not in inside and worth[word] >= _WEAK * worth[words[0]]]

@@ -27,6 +27,7 @@ from listener.chunks import chunks
 from sentiment.classifier import Classifier
 from sentiment.ripple import words as wording
 from sentiment.ripple.likeness import EMBEDDED, KEPT, WORDS, Floats, Measure, Pool, unit
+from sentiment.ripple.rare import words_of
 
 REMEMBERED = timedelta(days=14)
 """So far back it is looked what is usual; older vectors are deleted."""
@@ -112,13 +113,14 @@ def pool(database: Database, db: Session, brand_id: int, vectors: Vectors, width
 
 
 def _read(db: Session, brand_id: int, mine: Pool, mention_ids: Sequence[int]) -> None:
-    wanted = select(Embedding.mention_id, Embedding.at, Embedding.vector, Mention.author_id)
+    wanted = select(Embedding.mention_id, Embedding.at, Embedding.vector, Mention.author_id, Mention.text)
     wanted = wanted.join(Mention, Mention.id == Embedding.mention_id).where(Embedding.brand_id == brand_id)
     rows = db.execute(wanted.where(Embedding.mention_id.in_(mention_ids))).all()
     if rows:
         vectors = np.stack([np.frombuffer(row.vector, np.float16) for row in rows]).astype(np.float32)
         times = [row.at.timestamp() for row in rows]
-        mine.add([row.mention_id for row in rows], [row.author_id for row in rows], times, vectors)
+        words = [words_of(row.text) for row in rows]
+        mine.add([row.mention_id for row in rows], [row.author_id for row in rows], times, vectors, words)
 
 
 def store(db: Session, brand_id: int, model: str, found: Mapping[int, tuple[datetime, Floats]], now: datetime) -> None:

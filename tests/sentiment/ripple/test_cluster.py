@@ -324,5 +324,5 @@ def test_an_edited_text_is_remembered_as_it_is_now(runtime: Runtime) -> None:
     with runtime.db.write() as db:
         db.execute(update(Mention).where(Mention.id.in_(ids[:4])).values(text=CARD[0]))
     cluster_all(runtime, ids[:4])
-    more = arrive(runtime, brand_id, CARD[:3])
+    more = arrive(runtime, brand_id, CARD)
     assert belonging(runtime) == {incidents(runtime)[0].id: {*ids[:4], *more}}

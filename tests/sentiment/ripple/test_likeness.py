@@ -118,6 +118,7 @@ def test_shared_words_tell_like_from_unlike() -> None:
         ([["card", "payment", "card payment", "checkout"]] * 5, {}, "Checkout: card payment"),
         ([["parcel", "late"], ["parcel", "rain"], ["parcel", "late"]], {}, "Parcel: late"),
         ([["parcel"], ["parcel"]], {}, "Parcel"),
+        ([["depot", "parcel", "late"]] * 8 + [["depot", "order date"]] * 2, {}, "Depot: late parcel"),
         ([["order", "salad"]] * 4, {"order": 0.9}, "Salad: order"),
         ([["order", "salad"]] * 4, {"order": 1.0, "salad": 1.0}, UNNAMED),
         ([["one"], ["two"], ["three"]], {}, UNNAMED),
