@@ -196,13 +196,13 @@ def test_a_model_made_without_complaints_is_unsure_of_every_text(tmp_path: Path)
 
 def test_calibration_is_judged_on_rows_that_it_was_not_set_on_beside_what_chance_would_show() -> None:
     chance = np.random.default_rng(5)
-    lean = chance.normal(0, 2, 4000)
-    honest = (chance.random(4000) < 1 / (1 + np.exp(-lean))).astype(np.int64)
-    logits = np.stack([np.zeros(4000), lean, np.full(4000, -9.0), np.full(4000, -9.0)], axis=1).astype(np.float32)
+    lean = chance.normal(0, 2, 1000)
+    honest = (chance.random(1000) < 1 / (1 + np.exp(-lean))).astype(np.int64)
+    logits = np.stack([np.zeros(1000), lean, np.full(1000, -9.0), np.full(1000, -9.0)], axis=1).astype(np.float32)
     found = calibration("emotion", logits, honest)
-    assert found["calibration error"] < 0.03
-    assert calibration("emotion", logits[:100], honest[:100])["of a perfect model"] > 3 * found["of a perfect model"]
-    sure_of_nothing = calibration("emotion", logits, np.where(chance.random(4000) < 0.5, 0, honest))
+    assert found["calibration error"] < 0.05
+    assert calibration("emotion", logits[:50], honest[:50])["of a perfect model"] > 3 * found["of a perfect model"]
+    sure_of_nothing = calibration("emotion", logits, np.where(chance.random(1000) < 0.5, 0, honest))
     assert sure_of_nothing["calibration error"] > found["calibration error"]
 
 
