@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import regex
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, true
 from sqlalchemy.orm import Session
 
 from core.mask import personal
@@ -92,8 +92,9 @@ def longest(db: Session, source: Source | None) -> int | None:
     if source is None or replier is None:
         return None
     told = select(Source.longest).where(Source.kind == source.kind, Source.longest.is_not(None))
-    near = or_(Source.brand_id.is_(None), Source.brand_id == source.brand_id, source.brand_id is None)
-    able = told.where(or_(Source.id == source.id, Source.active & near))
+    shared = true() if source.brand_id is None else Source.brand_id.is_(None)
+    near = Source.active & or_(shared, Source.brand_id == source.brand_id)
+    able = told.where(or_(Source.id == source.id, near))
     return db.scalar(able.order_by(Source.id != source.id, Source.id).limit(1)) or replier.max_length
 
 

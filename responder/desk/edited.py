@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -86,7 +87,7 @@ def _cases(db: Session, edits: Sequence[Plan]) -> Sequence[Case]:
 
 def _follow(db: Session, clock: Clock, row: Case, plan: Plan, *, worse: bool) -> None:
     one, now = plan.notice, clock.now()
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     if row.mention_id == one.id:
         db.execute(delete(Draft).where(Draft.case_id == row.id, Draft.origin.in_(SUGGESTED)))
         case_rows.add_drafts(db, row.id, plan.suggestions, now)
