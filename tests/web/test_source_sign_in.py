@@ -84,7 +84,7 @@ def test_without_the_state_that_they_left_with_nobody_brings_a_key(
     if brings == "late":
         clock.advance(3_600)
     given = {"another": "?state=guessed&code=", "nothing": "?code="}.get(brings, f"?state={state}&code=") + CODE
-    assert admin.get(BACK + given).status_code == 400
+    assert admin.get(BACK + given).status_code == 404
     assert site.requests("/api/v1/access_token") == []
 
 

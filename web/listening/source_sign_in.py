@@ -46,7 +46,7 @@ def back() -> ResponseReturnValue:
     """They are back: with a code, or with the platform's reason why not."""
     source_id = _expected()
     if source_id is None:
-        abort(400, "Begin on the source's page, and come back within a quarter of an hour, in the same browser.")
+        abort(404, "Begin on the source's page, and come back within a quarter of an hour, in the same browser.")
     runtime = current.runtime()
     with runtime.db.read() as db:
         row = by_id(db, source_id)
