@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from core.db import Database
 from core.runtime import Runtime
 from core.settings import Settings
 from tests import servers
+from tests.emptied import Emptied
 
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(servers.place()))
 
@@ -30,14 +32,23 @@ class NudgeList:
         self.nudged.append(stage)
 
 
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays, so the garbage collector need not look through it again and again."""
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the person who runs the tests reaches them."""
+    _unset(monkeypatch, tmp_path)
+    monkeypatch.setenv("RIPPLEWATCH_HOME", str(tmp_path / "home"))
+
+
+def _unset(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
         monkeypatch.delenv(f"{name.upper()}_FILE", raising=False)
-    monkeypatch.setenv("RIPPLEWATCH_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(folder)
 
 
 @pytest.fixture(scope="session")
@@ -118,13 +129,19 @@ def sqlite(settings: Settings, tables: None) -> Iterator[Database]:
     database.close()
 
 
+@pytest.fixture(scope="session")
+def emptied(postgres_server: URL, postgres_template: str) -> Iterator[Emptied]:
+    database = Emptied(postgres_server, postgres_template)
+    yield database
+    database.close()
+
+
 @pytest.fixture
-def postgres(postgres_server: URL, postgres_template: str) -> Iterator[Database]:
+def postgres(emptied: Emptied) -> Iterator[Database]:
     """A PostgreSQL database with its tables."""
-    with servers.database(postgres_server, postgres_template) as url:
-        database = _open(url)
-        yield database
-        database.close()
+    database = _open(emptied.url())
+    yield database
+    database.close()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -138,9 +155,17 @@ def clock() -> HeldClock:
     return HeldClock()
 
 
+@pytest.fixture(scope="session")
+def defaults(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The settings of somebody who set none, read once."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _unset(monkeypatch, tmp_path_factory.mktemp("nothing"))
+        return Settings(ripplewatch_home=Path("home"))
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(ripplewatch_home=tmp_path / "home")
+def settings(tmp_path: Path, defaults: Settings) -> Settings:
+    return defaults.model_copy(update={"ripplewatch_home": tmp_path / "home"})
 
 
 @pytest.fixture
