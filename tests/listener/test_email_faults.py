@@ -86,7 +86,7 @@ class Hearing:
         raise AssertionError(f"not over after {MOST_STEPS} steps: {self.row.reason}")
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_through_all_faults_every_mail_is_stored_once(
     sqlite_runtime: Runtime, post: Post, server: dict[str, str], seed: int
 ) -> None:

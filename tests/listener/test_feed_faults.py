@@ -29,7 +29,7 @@ START = datetime.fromisoformat("2026-11-20T08:00:00Z")
 class Blog:
     """A feed of the newest `shows` entries, with an ETag; each of `faults` befalls one answer."""
 
-    shows: int = 1_000
+    shows: int = 300
     entries: list[int] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     asked: int = 0
@@ -83,7 +83,7 @@ def started(runtime: Runtime, clock: HeldClock, url: str) -> Run:
     return Run(runtime, clock, "feed", lambda: Feed(Context({"url": url}, process, clock)))
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_whatever_goes_wrong_every_entry_is_stored_once(sqlite_runtime: Runtime, clock: HeldClock, seed: int) -> None:
     chance, blog = random.Random(seed), Blog()
     with loopback.http(blog.answer) as server:

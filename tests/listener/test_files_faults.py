@@ -84,7 +84,7 @@ class Writer:
         self.folder.with_name("away").rename(self.folder)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_whatever_happens_to_the_files_every_line_is_stored_once(
     sqlite_runtime: Runtime, clock: HeldClock, tmp_path: Path, seed: int
 ) -> None:

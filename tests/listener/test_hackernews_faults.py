@@ -77,7 +77,7 @@ def stored_numbers(run: Run) -> list[int]:
     return sorted(map(int, run.stored()))
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_whatever_goes_wrong_every_item_is_stored_once(sqlite_runtime: Runtime, clock: HeldClock, seed: int) -> None:
     chance, search = random.Random(seed), Algolia(clock)
     with loopback.http(search.answer) as server:
