@@ -43,7 +43,7 @@ class Case(Row):
         Index(None, "kind", "state", "priority"),
         Index(None, "held_until"),
         Index(None, "brand_id", "opened_at"),
-        Index(None, "state", "kind", "due_at"),  # every page counts the complaints that are late
+        Index(None, "kind", "state", "due_at"),  # every page counts the complaints that are late
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -75,7 +75,7 @@ def upgrade() -> None:
         batch_op.drop_index("ix_cases_care")
         batch_op.create_index(batch_op.f("ix_cases_brand_id_cases_opened_at"), ["brand_id", "opened_at"], unique=False)
         batch_op.create_index(
-            batch_op.f("ix_cases_state_cases_kind_cases_due_at"), ["state", "kind", "due_at"], unique=False
+            batch_op.f("ix_cases_kind_cases_state_cases_due_at"), ["kind", "state", "due_at"], unique=False
         )
     with op.batch_alter_table("relevances", schema=None) as batch_op:
         batch_op.create_index(
@@ -92,7 +92,7 @@ def downgrade() -> None:
     for statement in care_index.unmake(op.get_bind().dialect.name):
         op.execute(statement)
     with op.batch_alter_table("cases", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_cases_state_cases_kind_cases_due_at"))
+        batch_op.drop_index(batch_op.f("ix_cases_kind_cases_state_cases_due_at"))
         batch_op.drop_index(batch_op.f("ix_cases_brand_id_cases_opened_at"))
         batch_op.create_index(
             "ix_cases_care",
