@@ -200,7 +200,7 @@ def load(db: Session, ids: Sequence[int]) -> list[Listed]:
             Author.followers,
             Mention.id.label("mention_id"),
         )
-        .join(Brand, Brand.id == Case.brand_id)
+        .outerjoin(Brand, Brand.id == Case.brand_id)  # or SQLite begins with the brand, and goes through all its cases
         .join(Mention, Mention.id == Case.mention_id)
         .join(Author, Author.id == Mention.author_id)
         .outerjoin(User, User.id == Case.owner_id)
