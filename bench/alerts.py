@@ -62,13 +62,15 @@ _SAID = (
 
 
 def run(trials: int = TRIALS, many: int = WAITING, *shapes: str) -> list[tuple[str, str]]:
-    """For each shape two rows: nothing waits, and so many mentions wait."""
-    rows = []
-    for shape in shapes or SHAPES:
-        for crowd in (0, many):
+    """For each shape two rows: nothing waits, and (unless `many` is none) so many mentions wait."""
+    return list(_rows(trials, many, shapes or SHAPES))
+
+
+def _rows(trials: int, many: int, shapes: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for shape in shapes:
+        for crowd in sorted({0, many}):
             label = f"stored -> Slack, {shape}, {f'{crowd:,} mentions' if crowd else 'nothing'} waiting"
-            rows.append((label, _figures(_times(shape, trials, crowd), GOALS[crowd > 0])))
-    return rows
+            yield label, _figures(_times(shape, trials, crowd), GOALS[crowd > 0])
 
 
 def _figures(times: Sequence[float], goal: int) -> str:
@@ -231,5 +233,5 @@ if __name__ == "__main__":
     given = sys.argv[1:]
     numbers = [TRIALS, WAITING]
     numbers[: len(given[:2])] = map(int, given[:2])
-    for what, figure in run(numbers[0], numbers[1], *given[2:]):
-        print(f"{what:<60} {figure}")
+    for what, figure in _rows(numbers[0], numbers[1], given[2:] or SHAPES):
+        print(f"{what:<60} {figure}", flush=True)

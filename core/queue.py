@@ -94,6 +94,7 @@ STAGES = {
         Stage("post", "responder", "responder.outbox.post"),
         Stage("open_case", "responder", "responder.desk.open_case", next=("spread",)),
         Stage("incident", "responder", "responder.incidents.incident_cases"),
+        Stage("issue", "responder", "responder.incidents.ended_issues"),
         Stage("clock", "responder", "responder.timing.clock", next=("alert",)),
         Stage("answered", "responder", "responder.desk.answered"),
         Stage("follow_up", "responder", "responder.timing.follow_up"),

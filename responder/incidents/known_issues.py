@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
-from core import audit
+from core import audit, waiting
 from core.clock import Clock
 from core.errors import BadInput
 from core.tables import Case, Copy, Draft, KnownIssue, Mention, PlaybookEntry
@@ -29,6 +29,12 @@ LOOKED = 1_000
 """So many open cases, the newest, are looked through by a query."""
 
 LONGEST_NAME = 200
+
+ISSUES, ENDED = "issue", "issue_ended"
+"""The stage that brings cases back, and what the audit calls that."""
+
+AT_ONCE = 100
+"""So many cases come back while the person waits who ended it."""
 
 
 def check(status: str) -> tuple[Finding, ...]:
@@ -75,17 +81,27 @@ def unlink(db: Session, clock: Clock, case_id: int, user_id: int) -> None:
 
 
 def end(db: Session, clock: Clock, issue: KnownIssue, user_id: int) -> int:
-    """The issue is over: its open cases come back to the inbox with a draft that says so; gives how many."""
+    """The issue is over: its open cases come back to the inbox with a draft that says so; gives how many. The first
+    do at once, the others in the stage ISSUES (ended_issues.py)."""
     if issue.ended_at is not None:
         raise BadInput("this issue has ended already")
     issue.ended_at = clock.now()
     db.flush()
-    rows = _rows(db, Case.known_issue_id == issue.id, Case.state.in_(OPEN_STATES))
+    ids = db.scalars(select(Case.id).where(Case.known_issue_id == issue.id, Case.state.in_(OPEN_STATES)))
+    rows = sorted(ids)
+    bring_back(db, clock, issue, rows[:AT_ONCE], user_id)
+    if len(rows) > AT_ONCE:
+        waiting.add(db, clock, ISSUES, [issue.id])
+    return len(rows)
+
+
+def bring_back(db: Session, clock: Clock, issue: KnownIssue, case_ids: Collection[int], user_id: int | None) -> None:
+    """Let these cases of an issue that has ended come back."""
+    rows = _rows(db, Case.id.in_(case_ids), Case.known_issue_id == issue.id, Case.state.in_(OPEN_STATES))
     _drop_drafts(db, issue.brand_id, [row.id for row in rows])
     for row in rows:
         _suggest(db, clock, row, ISSUE_ENDED, f"the known issue “{issue.name}” has ended")
-        move(db, clock, "issue_ended", row.id, row.version, user_id, {"issue": issue.id}, snoozed_until=None)
-    return len(rows)
+        move(db, clock, ENDED, row.id, row.version, user_id, {"issue": issue.id}, snoozed_until=None)
 
 
 def alike(db: Session, issue: KnownIssue) -> list[int]:

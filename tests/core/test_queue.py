@@ -73,7 +73,7 @@ def test_every_stage_is_there_and_names_stages_that_are(stage: Stage) -> None:
 
 
 def test_what_a_customer_waits_for_comes_first() -> None:
-    names = ["alert", "deliver", "post", "open_case", "incident", "clock", "answered", "follow_up"]
+    names = ["alert", "deliver", "post", "open_case", "incident", "issue", "clock", "answered", "follow_up"]
     names += ["spread", "digest", "redact", "scrub", "care"]
     assert [stage.name for stage in stages_of("responder")] == names
 

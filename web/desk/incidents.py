@@ -14,7 +14,7 @@ from core import alerts, roles
 from core.errors import BadInput, Forbidden, Stale
 from core.tables import Case, Incident, User
 from responder.checks import guard
-from responder.incidents import after_action, holding_reply, incident_cases, incidents
+from responder.incidents import after_action, ended_issues, holding_reply, incident_cases, incidents
 from responder.incidents.holding_reply import Done
 from responder.incidents.incident_moves import VERBS
 from web import current
@@ -93,7 +93,7 @@ def act(incident_id: int, verb: str) -> ResponseReturnValue:
     except (BadInput, Forbidden, Stale) as error:
         with runtime.db.read() as db:
             return _page(db, incident_id, _sentence(error), request.form), 422 if isinstance(error, BadInput) else 409
-    for stage in ("alert", "incident"):
+    for stage in ("alert", "incident", "issue"):
         runtime.queue.nudge(stage)
     flash(said)
     if verb == "end":
@@ -202,6 +202,7 @@ def _page(db: Session, incident_id: int, problem: str = "", typed: Mapping[str, 
         dismissals=DISMISSALS,
         offered=holding_reply.offered(db, clock, row) if row.state == "open" else (),
         findings=guard.check(row.holding, platform="") if row.holding else (),
+        coming_back=ended_issues.coming_back(db, row.known_issue) if row.known_issue else 0,
     )
 
 

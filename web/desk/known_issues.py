@@ -100,7 +100,8 @@ def end(issue_id: int) -> ResponseReturnValue:
             count = known_issues.end(db, current.runtime().clock, issue, current.user_id())
         except BadInput:
             abort(409)
-    flash(f"Ended. {_cases(count)} came back to the inbox.")
+    current.runtime().queue.nudge(known_issues.ISSUES)
+    flash(f"Ended. {_cases(count)} {'came' if count <= known_issues.AT_ONCE else 'come'} back to the inbox.")
     return redirect(url_for("known_issues.show", issue_id=issue_id))
 
 

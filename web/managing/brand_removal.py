@@ -16,6 +16,7 @@ from core.tables import (
     Case,
     Delivery,
     Incident,
+    KnownIssue,
     Match,
     Mention,
     OwnAnswer,
@@ -34,6 +35,7 @@ _SUBJECTS = {
     **dict.fromkeys(("calm", "history", "digest"), "brand"),
     "topic": "topic",
     **{"post": "reply", "ripple": "ripple", "alert": "alert", "deliver": "delivery", "incident": "incident"},
+    "issue": "issue",
 }
 """What the ids that wait for a stage are ids of."""
 
@@ -75,6 +77,7 @@ def _of_brand(brand: Brand) -> dict[str, Select[int]]:
         "topic": select(Topic.id).where(Topic.brand_id == brand.id),
         "reply": select(Reply.id).join(Case).where(Case.brand_id == brand.id),
         "incident": select(Incident.id).where(Incident.brand_id == brand.id),
+        "issue": select(KnownIssue.id).where(KnownIssue.brand_id == brand.id),
         "ripple": select(Ripple.id).where(Ripple.brand_id == brand.id),
         "alert": select(Alert.id).where(Alert.brand_id == brand.id),
         "delivery": select(Delivery.id).join(Alert).where(Alert.brand_id == brand.id),

@@ -32,7 +32,7 @@ from responder.alerts.slack.people import Person
 
 log = logging.getLogger(__name__)
 
-NUDGED = ("alert", "incident")
+NUDGED = ("alert", "incident", "issue")
 """The stages that have work after somebody has done something to an incident."""
 
 _EARLY_SECONDS = 60
