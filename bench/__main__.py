@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 MEASUREMENTS = (
-    "classify", "matcher", "imports", "collect", "stream", "spikes", "series", "spread", "purity", "two_weeks", "replies",
-    "startup", "pages", "alerts",
+    "classify", "matcher", "imports", "collect", "stream", "spikes", "series", "spread", "purity", "two_weeks",
+    "replies", "startup", "pages", "alerts",
 )  # fmt: skip
 
 Rows = list[tuple[str, str]]
