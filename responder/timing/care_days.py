@@ -139,10 +139,10 @@ def read(db: Session, brand_id: int, first: date, last: date) -> Mapping[str, Pa
     changed = select(CareChange.day).where(CareChange.brand_id == brand_id, CareChange.day.between(first, last))
     fresh = set(db.scalars(changed.distinct()))
     rows = select(CareDay.platform, CareDay.day, CareDay.cases).where(CareDay.brand_id == brand_id)
-    parts: dict[str, list[Packed]] = {}
+    parts: dict[str, list[bytes]] = {}
     for platform, day, cases in db.execute(rows.where(CareDay.day.between(first, last))):
         if day not in fresh:
-            parts.setdefault(platform, []).append(np.frombuffer(cases, OF_CASE))
+            parts.setdefault(platform, []).append(cases)
     for platform, whole in (rows_of(db, brand_id, fresh) if fresh else {}).items():
-        parts.setdefault(platform, []).append(whole)
-    return {platform: np.concatenate(some) for platform, some in parts.items()}
+        parts.setdefault(platform, []).append(whole.tobytes())
+    return {platform: np.frombuffer(b"".join(some), OF_CASE) for platform, some in parts.items()}
