@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 from core.clock import HeldClock
 from core.runtime import Runtime
 from core.tables import Author, Brand, CareChange, CareDay, Case, Mention
+from responder.desk.notice import KINDS
 from responder.timing import care_days
-from responder.timing.care_days import KINDS, OUTCOMES
+from responder.timing.care_days import OUTCOMES
 
 TODAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

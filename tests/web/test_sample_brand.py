@@ -15,6 +15,8 @@ from core.tables import (
     Alert,
     Author,
     Brand,
+    CareChange,
+    CareDay,
     Case,
     CaseMention,
     CaseTag,
@@ -67,7 +69,7 @@ from web.managing.sample_brand import load_sample, remove_sample
 EVERYTHING = (
     *(Author, Brand, Case, CaseMention, Draft, Match, Mention, MentionVersion, OwnAccount, PlaybookEntry),
     *(Query, Reply, SetAside, Source, Verdict, Waiting, Copy, Relevance, SourceHour, Wording),
-    *(CaseTag, Correction, KnownIssue, Note, OwnAnswer, Team),
+    *(CareChange, CareDay, CaseTag, Correction, KnownIssue, Note, OwnAnswer, Team),
     *(Alert, Counted, Delivery, Embedding, HourCount, Incident, IncidentEvent, IncidentMention, Quoted, Reading),
     *(Channel, Ripple, Series, Spread, Topic, WordCount),
 )
@@ -94,6 +96,7 @@ def _a_case(runtime: Runtime, mention_id: int, brand_id: int) -> None:
         db.add_all((case, judged, Relevance(mention_id=mention_id, brand_id=brand_id, score=0.1)))
         db.flush()
         db.add_all((Note(case_id=case.id, text="called her", at=now), CaseTag(case_id=case.id, tag="vip")))
+        db.add(CareDay(brand_id=brand_id, day=now.date(), platform=f"x{mention_id}", cases=b""))
         db.add(MentionVersion(mention_id=mention_id, text="Late", until=now))
         db.add(Team(brand_id=brand_id, name=f"Team {mention_id}", created_at=now))
         db.add(KnownIssue(brand_id=brand_id, name="Late parcels", opened_at=now))

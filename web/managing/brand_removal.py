@@ -13,6 +13,7 @@ from core.tables import (
     Alert,
     Author,
     Brand,
+    CareChange,
     Case,
     Delivery,
     Incident,
@@ -56,6 +57,7 @@ def remove_brand(db: Session, clock: Clock, brand: Brand) -> int:
         left = exists().where(Mention.author_id == Author.id)
         db.execute(delete(Author).where(Author.id.in_(part), ~left))
     db.execute(delete(Brand).where(Brand.id == brand.id))
+    db.execute(delete(CareChange).where(CareChange.brand_id == brand.id))  # noted as its cases went
     text_index.scrub(db)
     waiting.add(db, clock, "open_case", shared)
     return count
