@@ -44,8 +44,8 @@ def run(data: Path | None = None) -> list[tuple[str, str]]:
         rows.append((f"{what}: ours, on cascades it never saw", f"{wrong:.3f}, interval held {held:.0%}"))
         wrong, held = summary(cascades, counts, number)
         rows.append((f"{what}: ours from counts alone", f"{wrong:.3f}, interval held {held:.0%}"))
-        seismic = np.array([seismic(one.until(age), age) for one in cascades])
-        rows.append((f"{what}: SEISMIC", f"{_error(seismic, ends):.3f}"))
+        theirs = np.array([seismic(one.until(age), age) for one in cascades])
+        rows.append((f"{what}: SEISMIC", f"{_error(theirs, ends):.3f}"))
         sizes = np.array([one.until(age).counts.sum() for one in cascades])
         for name, expected in szabo_huberman(np.log(sizes), np.log(ends)).items():
             rows.append((f"{what}: Szabo-Huberman, {name}", f"{_error(expected, ends):.3f}"))

@@ -120,7 +120,9 @@ def _by_hour(brands: Sequence[int], spans: Sequence[_Span], only: tuple[str, str
     return rows.where(*place, HourCount.hour >= spans[0][1], HourCount.hour < spans[-1][2])
 
 
-def _by_day(db: Session, brands: Sequence[int], spans: Sequence[_Span], only: tuple[str, str]) -> Select[*tuple[Any, ...]]:
+def _by_day(
+    db: Session, brands: Sequence[int], spans: Sequence[_Span], only: tuple[str, str]
+) -> Select[*tuple[Any, ...]]:
     """The sums of each span, as one text: each is read along the index by itself, so that no hour's day has to be
     worked out and nothing is sorted, which takes three times as long."""
     each: Any
