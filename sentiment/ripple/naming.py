@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 
+from sentiment.ripple.rare import stem
+
 UNNAMED = "More complaints than usual"
 """The name of an incident whose complaints share no word."""
 MOST_WORDS = 6
@@ -45,15 +47,23 @@ def name_of(shares: Mapping[str, float], usual: Mapping[str, float]) -> Name:
     """What complaints are about of which these `shares` have each term, where `usual` shares of others have it."""
     worth = {term: share * log((share + _RARE) / (usual.get(term, 0.0) + _RARE)) for term, share in shares.items()}
     clear = sorted((term for term in worth if worth[term] > 0), key=lambda term: (-worth[term], term))
-    words = [term for term in clear if " " not in term]
+    words = _distinct([term for term in clear if " " not in term])
     phrases = [term for term in clear if " " in term]
     if not clear:
         return Name(UNNAMED, ())
     if not phrases or worth[phrases[0]] < _SAID_BY_MOST * worth[clear[0]]:
         return Name(_said(words[:1], words[1:3]), tuple(words[:MOST_WORDS]))
-    inside = phrases[0].split()
-    head = [word for word in words if word not in inside and worth[word] >= _WEAK * worth[words[0]]]
+    inside = {stem(word) for word in phrases[0].split()}
+    head = [word for word in words if stem(word) not in inside and worth[word] >= _WEAK * worth[words[0]]]
     return Name(_said(head[:1], [phrases[0]]), tuple(words[:MOST_WORDS]))
+
+
+def _distinct(words: Sequence[str]) -> list[str]:
+    """Each word once, in its most telling form: "salad" and "salads" are one."""
+    first: dict[str, str] = {}
+    for word in words:
+        first.setdefault(stem(word), word)
+    return list(first.values())
 
 
 def _said(head: Sequence[str], rest: Sequence[str]) -> str:

@@ -96,7 +96,7 @@ class Words:
 
 def words_of(text: str) -> frozenset[str]:
     """The words of a text in their shortest form, and its error codes ("502", "E1043"), each once."""
-    found = {_stem(term) for term in wording.terms(text) if " " not in term}
+    found = {stem(term) for term in wording.terms(text) if " " not in term}
     return frozenset(found.union(_codes(text)))
 
 
@@ -105,7 +105,8 @@ def _codes(text: str) -> list[str]:
     return codes[:_MOST_CODES]
 
 
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
+    """A word in its shortest form: "charged", "charges" and "charge" are one."""
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= _STEM and not word.endswith("ss"):
             return word.removesuffix(ending).rstrip("e")

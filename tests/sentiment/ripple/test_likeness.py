@@ -120,6 +120,8 @@ def test_shared_words_tell_like_from_unlike() -> None:
         ([["parcel"], ["parcel"]], {}, "Parcel"),
         ([["depot", "parcel", "late"]] * 8 + [["depot", "order date"]] * 2, {}, "Depot: late parcel"),
         ([["order", "salad"]] * 4, {"order": 0.9}, "Salad: order"),
+        ([["glass", "salad", "salads"]] * 3 + [["glass"]], {}, "Glass: salad"),
+        ([["salads", "salad glass", "salad", "glass"]] * 3, {}, "Salad glass"),
         ([["order", "salad"]] * 4, {"order": 1.0, "salad": 1.0}, UNNAMED),
         ([["one"], ["two"], ["three"]], {}, UNNAMED),
     ],
