@@ -211,21 +211,6 @@ def test_chatter_of_somebody_we_once_answered_is_no_case(sqlite_runtime: Runtime
     assert len(all_cases(sqlite_runtime)) == 1
 
 
-def test_a_word_while_our_reply_is_on_its_way_is_a_case_of_its_own(sqlite_runtime: Runtime, clock: HeldClock) -> None:
-    runtime = sqlite_runtime
-    add_brand(runtime)
-    hear(runtime)
-    look(runtime)
-    (one,) = all_cases(runtime)
-    with runtime.db.write() as db:
-        cases.approve(db, clock, one.id, one.version, add_user(runtime), "Sorry!")
-    clock.advance(60)
-    hear(runtime, "hello?")
-    look(runtime)
-    assert [found.state for found in all_cases(runtime)] == ["approved", "new"]
-    assert "second message, no answer yet" in all_cases(runtime)[1].reasons
-
-
 def test_the_inbox_stays_quick_to_fill_with_many_mentions_of_one_author(sqlite_runtime: Runtime) -> None:
     add_brand(sqlite_runtime)
     for n in range(60):

@@ -125,6 +125,7 @@ def test_where_an_entry_is_too_long_is_said(agent: Visitor, path: str) -> None:
 def test_entries_are_found_by_their_tag(agent: Visitor, path: str) -> None:
     agent.post(f"{path}/new", ENTRY)
     agent.post(f"{path}/new", ENTRY | {"name": "Thank you", "tags": "praise"})
+    agent.get("/playbook/")  # which says that both are saved
     page = words(agent.get("/playbook/?tag=praise"))
     assert "Thank you" in page
     assert "Late parcel" not in page

@@ -79,7 +79,7 @@ def test_a_button_is_acknowledged_and_done(
     assert time.monotonic() - began < 3
     assert [(one.status_code, one.get_data()) for one in answers] == [(200, b"")] * 2
     assert incident(sqlite_runtime, told.incident_id).owner_id == ana
-    assert queue.nudged == ["alert", "incident"]
+    assert queue.nudged == ["alert", "incident", "issue"]
 
 
 def test_a_stranger_gets_a_link_and_connects(
