@@ -9,8 +9,9 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from core import waiting
 from core.db import Database
-from core.tables import Case, Gap, Source, SourceHour
+from core.tables import Case, Gap, Incident, Source, SourceHour
 from listener import rates
 from tests.browser import browser
 from tests.flow.machine import Machine
@@ -19,11 +20,12 @@ from tests.flow.test_first_day import all_is_judged, sign_up
 PICTURES = Path(__file__).parents[1] / "docs" / "img"
 HEARD = {"bluesky": ("Bluesky", 1_150), "mastodon": ("mastodon.social", 320), "reddit": ("r/hiking", 41)}
 """Sources that look as if they were heard for weeks: kind -> name, posts in an hour of midday."""
+COUNTED = ("open_case", "count", "cluster", "ripple", "answered")
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 
 
 def shoot(folder: Path) -> None:
-    """Inbox, case and coverage page, light and dark, on a desktop and on a phone."""
+    """Inbox, case, coverage, incident and trends, light and dark, on a desktop and on a phone."""
     with tempfile.TemporaryDirectory() as home, browser() as chromium, Machine(Path(home)) as machine:
         machine.start("run", "run", "--sample", "--port", "0")
         machine.until("the pages answer", lambda: machine.healthy("run"))
@@ -31,6 +33,8 @@ def shoot(folder: Path) -> None:
         machine.until("the sample is judged", lambda: all_is_judged(database))
         with database.read() as db:
             case_id = db.scalar(select(Case.id).order_by(Case.priority.desc()).limit(1))
+        paths = {"inbox": "/", "case": f"/cases/{case_id}", "coverage": "/coverage/"}
+        paths |= {"incident": f"/incidents/{found(machine, database)}", "trends": "/trends/"}
         add_heard(database)
         database.close()
         first = chromium.new_page()
@@ -43,10 +47,22 @@ def shoot(folder: Path) -> None:
                     storage_state=first.context.storage_state(),
                 )
                 page = context.new_page()
-                for name, path in (("inbox", "/"), ("case", f"/cases/{case_id}"), ("coverage", "/coverage/")):
+                for name, path in paths.items():
                     page.goto(f"{machine.address('run')}{path}", wait_until="networkidle")
                     page.screenshot(path=folder / f"{name}-{scheme}-{size}.png")
                 context.close()
+
+
+def found(machine: Machine, database: Database) -> int:
+    """The sample's incident, once it has all that is counted and that happened."""
+
+    def there() -> bool:
+        with database.read() as db:
+            return db.scalar(select(Incident.id)) is not None and not any(waiting.count(db, one) for one in COUNTED)
+
+    machine.until("the sample's incident is there", there)
+    with database.read() as db:
+        return db.scalars(select(Incident.id)).first() or 0
 
 
 def add_heard(database: Database) -> None:
