@@ -51,7 +51,7 @@ class Times:
 class Care:
     """The cases of a span that nobody dismissed, in the order of their opening: what is known of each
     (responder/timing/care_days.py), the place of its platform in `platforms`, and the open time until its first reply
-    and until it was resolved (NaN: not yet)."""
+    and until it was resolved (NaN: not yet, or on the platform itself before we had heard of it)."""
 
     rows: Packed
     platform: np.ndarray[Any, np.dtype[np.int64]]
@@ -165,7 +165,11 @@ def care(db: Session, brand: Brand, start: datetime, end: datetime, now: datetim
     rows, platform = rows[order[first:last]], platform[order[first:last]]
     clock = _OpenTime(brand, start, now)
     begun, replied, resolved = (clock.at(rows[name]) for name in ("opened", "replied", "resolved"))
-    return Care(rows, platform, platforms, replied - begun, resolved - begun, now.timestamp())
+    waits = [
+        np.where(rows[name] < rows["opened"], np.nan, until - begun)  # answered before we heard of it: no wait of ours
+        for name, until in (("replied", replied), ("resolved", resolved))
+    ]
+    return Care(rows, platform, platforms, waits[0], waits[1], now.timestamp())
 
 
 def by_platform(found: Answered) -> dict[str, Share]:
