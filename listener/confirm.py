@@ -88,9 +88,15 @@ def _note_answer(db: Session, clock: Clock, one: Mention) -> bool:
         .join(mention, mention.id == member.mention_id)
         .where(mention.platform == one.platform, mention.native_id == one.reply_to)
     )
-    if case_id is None or case_id in _noted(db, case_id, one.native_id):
+    return case_id is not None and note(db, clock, case_id, one.native_id)
+
+
+def note(db: Session, clock: Clock, case_id: int, native_id: str) -> bool:
+    """Let the history of a case say, once, that this answer did not go out from here; whether it had not said so."""
+    said = select(tables.Audit).where(tables.Audit.case_id == case_id, tables.Audit.action == ANSWERED_THERE)
+    if any(row.detail.get("native_id") == native_id for row in db.scalars(said)):
         return False
-    audit.add(db, audit.Entry(clock.now(), ANSWERED_THERE, case_id, detail={"native_id": one.native_id}))
+    audit.add(db, audit.Entry(clock.now(), ANSWERED_THERE, case_id, detail={"native_id": native_id}))
     return True
 
 
@@ -104,8 +110,3 @@ def _keep(db: Session, clock: Clock, one: Mention) -> None:
     db.add(row)
     db.flush()
     waiting.add(db, clock, STAGE, [row.id], lane=waiting.PRESSING)
-
-
-def _noted(db: Session, case_id: int, native_id: str) -> set[int]:
-    said = select(tables.Audit).where(tables.Audit.case_id == case_id, tables.Audit.action == ANSWERED_THERE)
-    return {case_id for row in db.scalars(said) if row.detail.get("native_id") == native_id}

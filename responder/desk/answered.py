@@ -8,7 +8,6 @@ the answer too (responder/outbox/post.py), and then the case is looked at again.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -18,8 +17,9 @@ from sqlalchemy.orm import Session
 from core import audit, waiting
 from core.clock import Clock
 from core.runtime import Runtime
-from core.tables import Audit, Case, CaseMention, Mention, OwnAnswer, Reply
-from listener.confirm import ANSWERED_THERE, STAGE
+from core.tables import Case, CaseMention, Mention, OwnAnswer
+from listener.confirm import STAGE, note
+from responder.desk import cases
 from responder.desk.states import UNDECIDED, move
 from responder.outbox import approving
 
@@ -69,25 +69,14 @@ def _settle(db: Session, clock: Clock, answer: OwnAnswer) -> None:
 
 def _count(db: Session, clock: Clock, row: Case, answer: OwnAnswer) -> None:
     """The case is answered, by this text."""
-    _note(db, clock, row, answer)
+    note(db, clock, row.id, answer.native_id)
     approving.retire_proposal(db, row.id)
     at = answer.created_at
     values = {"first_reply_at": func.coalesce(Case.first_reply_at, at), "resolved_at": at, "snoozed_until": None}
     move(db, clock, "answer_there", row.id, row.version, None, audit.fingerprint(answer.text), **values)
-    turns = db.scalar(select(func.max(Reply.turn)).where(Reply.case_id == row.id)) or 0
-    reply = Reply(case_id=row.id, turn=turns + 1, key=uuid.uuid4().hex, text=answer.text, account=answer.account)
-    reply.via, reply.native_id, reply.url = "hand", answer.native_id, answer.url
-    reply.approved_at = reply.sent_at = at
-    reply.confirmed_at = clock.now()
-    db.add(reply)
+    reply = cases.add_reply(db, at, row.id, None, answer.text, "hand", answer.account)
+    reply.native_id, reply.url, reply.sent_at, reply.confirmed_at = answer.native_id, answer.url, at, clock.now()
     answer.text = ""
-
-
-def _note(db: Session, clock: Clock, row: Case, answer: OwnAnswer) -> None:
-    """The history tells of it, where the listener could not, since there was no case yet."""
-    told = db.scalars(select(Audit).where(Audit.case_id == row.id, Audit.action == ANSWERED_THERE))
-    if all(one.detail.get("native_id") != answer.native_id for one in told):
-        audit.add(db, audit.Entry(clock.now(), ANSWERED_THERE, row.id, detail={"native_id": answer.native_id}))
 
 
 def _wrote_since(db: Session, row: Case, answer: OwnAnswer) -> bool:

@@ -48,6 +48,7 @@ __all__ = [
     "UNDO",
     "Forbidden",
     "Stale",
+    "add_reply",
     "answer_by_hand",
     "approve",
     "claim",
@@ -109,7 +110,7 @@ def approve(
     move(db, clock, "approve", case_id, version, user_id, detail, snoozed_until=None)
     typing_in.refuse_unseen(db, case_id, user_id, text, seen)
     approving.retire_proposal(db, case_id)
-    reply = _add_reply(db, clock, case_id, user_id, text, via, account)
+    reply = add_reply(db, clock.now(), case_id, user_id, text, via, account)
     reply.send_after, reply.proposed_by = goes_out, proposer
     db.flush()
     waiting.add(db, clock, "post", [reply.id], goes_out, lane=waiting.PRESSING)
@@ -154,7 +155,7 @@ def answer_by_hand(
     proposer = before.proposed_by if before.state == "proposed" else None
     row = move(db, clock, "answer_by_hand", case_id, version, user_id, audit.fingerprint(text), snoozed_until=None)
     approving.retire_proposal(db, case_id)
-    reply = _add_reply(db, clock, case_id, user_id, text, "hand", "")
+    reply = add_reply(db, clock.now(), case_id, user_id, text, "hand", "")
     reply.sent_at, reply.url, reply.proposed_by = clock.now(), url, proposer
     _tell_proposer(db, clock, reply, user_id, version)
     return row
@@ -213,6 +214,31 @@ def last_reply(db: Session, case_id: int) -> Reply | None:
     return db.scalars(select(Reply).where(Reply.case_id == case_id).order_by(Reply.turn.desc()).limit(1)).one_or_none()
 
 
+def add_reply(db: Session, at: datetime, case_id: int, user_id: int | None, text: str, via: str, account: str) -> Reply:
+    """The case's next turn, approved `at` that time. Its row is locked by the move before, so no other turn comes in
+    between."""
+    turns = db.scalar(select(func.max(Reply.turn)).where(Reply.case_id == case_id)) or 0
+    reply = Reply(
+        case_id=case_id,
+        turn=turns + 1,
+        key=uuid.uuid4().hex,
+        text=text,
+        account=account,
+        via=via,
+        approved_by=user_id,
+        approved_at=at,
+    )
+    db.add(reply)
+    db.flush()
+    return reply
+
+
+def _tell_proposer(db: Session, clock: Clock, reply: Reply, user_id: int, version: int) -> None:
+    if reply.proposed_by not in (None, user_id):
+        words = f"{name_of(db, user_id)} approved your reply"
+        tell(db, clock, [reply.proposed_by], reply.case_id, "approved", words, key=version)
+
+
 def _readable(db: Session, clock: Clock, verb: str, case_id: int, version: int) -> Case:
     """The case with its mention, if it still is as the person saw it."""
     post = joinedload(Case.mention).joinedload(Mention.source)
@@ -240,30 +266,6 @@ def _when(clock: Clock, at: datetime | None) -> datetime:
     if not clock.now() - timedelta(minutes=1) <= at <= clock.now() + LATEST:
         raise BadInput(f"a reply can go out at a time to come, within {LATEST.days} days")
     return at
-
-
-def _add_reply(db: Session, clock: Clock, case_id: int, user_id: int, text: str, via: str, account: str) -> Reply:
-    """The case's next turn. Its row is locked by the move before, so no other turn comes in between."""
-    turns = db.scalar(select(func.max(Reply.turn)).where(Reply.case_id == case_id)) or 0
-    reply = Reply(
-        case_id=case_id,
-        turn=turns + 1,
-        key=uuid.uuid4().hex,
-        text=text,
-        account=account,
-        via=via,
-        approved_by=user_id,
-        approved_at=clock.now(),
-    )
-    db.add(reply)
-    db.flush()
-    return reply
-
-
-def _tell_proposer(db: Session, clock: Clock, reply: Reply, user_id: int, version: int) -> None:
-    if reply.proposed_by not in (None, user_id):
-        words = f"{name_of(db, user_id)} approved your reply"
-        tell(db, clock, [reply.proposed_by], reply.case_id, "approved", words, key=version)
 
 
 def _plain(text: str) -> str:
